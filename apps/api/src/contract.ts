@@ -23,8 +23,11 @@ export const PredictionEvent = z.strictObject({
 });
 export type PredictionEvent = z.infer<typeof PredictionEvent>;
 
+/** Events that one batch may carry. */
+export const MAX_EVENTS = 500;
+
 /** Body of POST /internal/prediction-events. */
-export const PredictionEventBatch = z.strictObject({ events: z.array(PredictionEvent).min(1).max(500) });
+export const PredictionEventBatch = z.strictObject({ events: z.array(PredictionEvent).min(1).max(MAX_EVENTS) });
 export type PredictionEventBatch = z.infer<typeof PredictionEventBatch>;
 
 /**

@@ -5,7 +5,10 @@ import type { PrismaClient } from './generated/prisma/client.ts';
 /** Content-addressed bytes: a name is the sha256 of what it names, so nothing is ever overwritten. */
 export interface BlobStore {
   /** Streams the bytes in. @throws BlobTooLarge when there are more than maxBytes; then nothing is kept. */
-  put(source: Readable | AsyncIterable<Uint8Array>, options: { maxBytes: number }): Promise<{ digest: string; byteLength: number }>;
+  put(
+    source: Readable | AsyncIterable<Uint8Array>,
+    options: { maxBytes: number },
+  ): Promise<{ digest: string; byteLength: number }>;
   /** Byte length, or undefined when absent. */
   stat(digest: string): Promise<{ byteLength: number } | undefined>;
   /** A stream of the bytes. @throws BlobMissing */
@@ -43,6 +46,8 @@ export interface EdgeTarget {
   /** Base URL of the edge, e.g. http://127.0.0.1:8787 . */
   url: string;
   adminSecret: string;
+  /** Milliseconds that a deploy waits for the edge's acknowledgement; 10,000 when absent. */
+  waitMs?: number;
 }
 
 export interface Deps {

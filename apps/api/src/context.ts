@@ -1,0 +1,46 @@
+/** What every resolver sees: the dependencies, who calls, and what this one request has already loaded. */
+import { randomUUID } from 'node:crypto';
+import type { Scope } from '@anneal/edge/contract';
+import type { Deps } from './deps.ts';
+import { forbidden } from './errors.ts';
+import { type RunMetricsLoader, runMetricsLoader } from './domain/run-metrics.ts';
+import { type TrafficLoader, trafficLoader } from './domain/traffic.ts';
+
+/** Who calls. A key without a project is a service key of the installation (a trainer or an edge). */
+export type Caller = { kind: 'anonymous' } | KeyCaller;
+export interface KeyCaller {
+  kind: 'key';
+  keyId: string;
+  projectId: string | null;
+  scopes: Scope[];
+}
+
+/** Answers of one request that many fields share, each loaded by one statement. */
+export interface Loaders {
+  runMetrics: RunMetricsLoader;
+  traffic: TrafficLoader;
+}
+
+/** Context of one GraphQL operation. */
+export interface Context extends Deps {
+  caller: Caller;
+  requestId: string;
+  loaders: Loaders;
+}
+
+/** One context per operation: loaders must not outlive it. */
+export function createContext(deps: Deps, caller: Caller, requestId: string = randomUUID()): Context {
+  return { ...deps, caller, requestId, loaders: { runMetrics: runMetricsLoader(deps.prisma), traffic: trafficLoader(deps) } };
+}
+
+/** Whether the caller's key carries the scope; admin implies every scope. */
+export function hasScope(caller: Caller, scope: Scope): boolean {
+  return caller.kind === 'key' && (caller.scopes.includes(scope) || caller.scopes.includes('admin'));
+}
+
+/** The project that the caller acts in. @throws FORBIDDEN for service keys, which have none. */
+export function projectOf(caller: Caller): string {
+  if (caller.kind !== 'key' || caller.projectId === null)
+    throw forbidden('This needs a key of a project; service keys have none.');
+  return caller.projectId;
+}

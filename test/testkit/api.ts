@@ -1,0 +1,106 @@
+/** A real API on a free port over a database of its own: what tests of doors and GraphQL talk to. */
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Deps } from '../../apps/api/src/deps.ts';
+import { bootstrap } from '../../apps/api/src/domain/bootstrap.ts';
+import { createSessions, type Sessions } from '../../apps/api/src/http/session.ts';
+import { urlSigner } from '../../apps/api/src/http/signing.ts';
+import { jsonLogger } from '../../apps/api/src/log.ts';
+import { schema } from '../../apps/api/src/schema/index.ts';
+import { createApiServer } from '../../apps/api/src/server.ts';
+import { folderBlobs } from '../../apps/api/src/storage/blobs.ts';
+import { connect } from '../../apps/api/src/storage/database.ts';
+import { postgresPubSub } from '../../apps/api/src/storage/pubsub.ts';
+import { testDatabase } from './database.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: answers of arbitrary documents; each test asserts what it reads
+export type Answer = { data: any; errors?: { message: string; path?: (string | number)[]; extensions: any }[] };
+
+export interface TestApi {
+  /** Base URL, e.g. http://127.0.0.1:40123 . */
+  url: string;
+  deps: Deps;
+  sessions: Sessions;
+  /** The id (uuid) of the default project. */
+  projectId: string;
+  keys: { admin: string; trainer: string; edge: string };
+  /** Sends a document with the admin key, another key, or none (null). */
+  execute(query: string, variables?: Record<string, unknown>, key?: string | null): Promise<Answer>;
+  /** Runs `work` and returns the SQL statements that it issued through Prisma. */
+  statements(work: () => Promise<unknown>): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** Starts it; `edge` points the API at an edge (default: an address that refuses). */
+export async function startTestApi(options: { edge?: { url: string; adminSecret: string } } = {}): Promise<TestApi> {
+  const database = await testDatabase();
+  const folder = mkdtempSync(path.join(tmpdir(), 'anneal-test-api-'));
+  const prisma = connect(database.url);
+  const log = jsonLogger('api', 'silent');
+  const pubsub = await postgresPubSub(database.url, log);
+  const now = () => new Date();
+  let publicUrl = '';
+  const signer = urlSigner({ secret: 'test signing secret', baseUrl: () => publicUrl, now });
+  const deps: Deps = {
+    prisma,
+    blobs: folderBlobs(path.join(folder, 'blobs')),
+    signer,
+    pubsub,
+    edge: options.edge ?? { url: 'http://127.0.0.1:1', adminSecret: 'test admin secret' },
+    log,
+    get publicUrl() {
+      return publicUrl;
+    },
+    now,
+  };
+  const secret = () => randomBytes(32).toString('base64url');
+  const keys = { admin: secret(), trainer: secret(), edge: secret() };
+  const { projectId } = await bootstrap(deps, keys);
+  const sessions = createSessions({ secret: 'test', now });
+  const consoleCaller = { kind: 'key', keyId: 'console', projectId, scopes: ['admin'] } as const;
+  const server = createApiServer({
+    deps,
+    schema,
+    signer,
+    sessions,
+    consoleCaller: { ...consoleCaller, scopes: [...consoleCaller.scopes] },
+    loopback: true,
+    allowedHosts: [],
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  publicUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP server's address
+  const log_: string[] = [];
+  prisma.$on('query', (event) => log_.push(event.query));
+
+  return {
+    url: publicUrl,
+    deps,
+    sessions,
+    projectId,
+    keys,
+    async execute(query, variables = {}, key = keys.admin) {
+      const response = await fetch(`${publicUrl}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...(key !== null && { authorization: `Bearer ${key}` }) },
+        body: JSON.stringify({ query, variables }),
+      });
+      return (await response.json()) as Answer;
+    },
+    async statements(work) {
+      log_.length = 0;
+      await work();
+      return [...log_];
+    },
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await pubsub.close();
+      await prisma.$disconnect();
+      await database.drop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
