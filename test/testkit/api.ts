@@ -10,7 +10,7 @@ import { createSessions, type Sessions } from '../../apps/api/src/http/session.t
 import { urlSigner } from '../../apps/api/src/http/signing.ts';
 import { jsonLogger } from '../../apps/api/src/log.ts';
 import { schema } from '../../apps/api/src/schema/index.ts';
-import { createApiServer } from '../../apps/api/src/server.ts';
+import { createApiServer, type Route, routes, type ServerOptions } from '../../apps/api/src/server.ts';
 import { folderBlobs } from '../../apps/api/src/storage/blobs.ts';
 import { connect } from '../../apps/api/src/storage/database.ts';
 import { postgresPubSub } from '../../apps/api/src/storage/pubsub.ts';
@@ -24,6 +24,7 @@ export interface TestApi {
   url: string;
   deps: Deps;
   sessions: Sessions;
+  routes: Route[];
   /** The id (uuid) of the default project. */
   projectId: string;
   keys: { admin: string; trainer: string; edge: string };
@@ -61,7 +62,7 @@ export async function startTestApi(options: { edge?: { url: string; adminSecret:
   const { projectId } = await bootstrap(deps, keys);
   const sessions = createSessions({ secret: 'test', now });
   const consoleCaller = { kind: 'key', keyId: 'console', projectId, scopes: ['admin'] } as const;
-  const server = createApiServer({
+  const serverOptions: ServerOptions = {
     deps,
     schema,
     signer,
@@ -69,7 +70,8 @@ export async function startTestApi(options: { edge?: { url: string; adminSecret:
     consoleCaller: { ...consoleCaller, scopes: [...consoleCaller.scopes] },
     loopback: true,
     allowedHosts: [],
-  });
+  };
+  const server = createApiServer(serverOptions);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   publicUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP server's address
   const log_: string[] = [];
@@ -79,6 +81,7 @@ export async function startTestApi(options: { edge?: { url: string; adminSecret:
     url: publicUrl,
     deps,
     sessions,
+    routes: routes(serverOptions),
     projectId,
     keys,
     async execute(query, variables = {}, key = keys.admin) {
@@ -87,7 +90,10 @@ export async function startTestApi(options: { edge?: { url: string; adminSecret:
         headers: { 'content-type': 'application/json', ...(key !== null && { authorization: `Bearer ${key}` }) },
         body: JSON.stringify({ query, variables }),
       });
-      return (await response.json()) as Answer;
+      const text = await response.text();
+      if (!response.headers.get('content-type')?.startsWith('text/event-stream')) return JSON.parse(text) as Answer;
+      const first = /^data: (\{.*)$/m.exec(text); // a subscription that has ended: its first answer
+      return first ? (JSON.parse(String(first[1])) as Answer) : { data: null };
     },
     async statements(work) {
       log_.length = 0;

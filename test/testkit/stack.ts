@@ -15,7 +15,7 @@ export interface StackFile {
   keys: { admin: string };
 }
 
-export interface TestStack extends StackFile {
+export interface Stack extends StackFile {
   home: string;
   connection: Connection;
   launcher: ChildProcess;
@@ -34,7 +34,7 @@ async function stackFile(home: string, launcher: ChildProcess, output: () => str
     return await new Promise((resolve, reject) => {
       const look = () => {
         const found = read();
-        if (found) resolve(found);
+        if (found && found.pid === launcher.pid) resolve(found); // not what a killed launcher left
       };
       watcher.on('change', look);
       launcher.once('close', (code) => reject(new Error(`the stack ended with code ${code}:\n${output()}`)));
@@ -46,7 +46,7 @@ async function stackFile(home: string, launcher: ChildProcess, output: () => str
 }
 
 /** Starts it and waits until it is ready. The checkout must be set up (npm test and npm run bench see to that). */
-export async function startStack(options: { home?: string; args?: string[] } = {}): Promise<TestStack> {
+export async function startStack(options: { home?: string; args?: string[] } = {}): Promise<Stack> {
   const home = options.home ?? mkdtempSync(path.join(tmpdir(), 'anneal-test-home-'));
   const args = [path.join(ROOT, 'tools/start.ts'), ...(options.args ?? ['--no-quickstart'])];
   const launcher = spawn(process.execPath, args, {

@@ -9,6 +9,7 @@ import ValidationPlugin from '@pothos/plugin-validation';
 import { GraphQLError } from 'graphql';
 import type { Context } from './context.ts';
 import { hasScope } from './context.ts';
+import { decodeGlobalID } from './domain/ids.ts';
 import { forbidden, unauthenticated } from './errors.ts';
 import type PrismaTypes from './generated/pothos.ts';
 import { getDatamodel } from './generated/pothos.ts';
@@ -44,7 +45,11 @@ export const builder = new SchemaBuilder<Types>({
   prisma: {
     client: (ctx) => ctx.prisma,
     dmmf: getDatamodel(),
-    onUnusedQuery: 'error',
+    onUnusedQuery: ({ parentType, fieldName }) => {
+      // The object of a payload is absent beside userErrors; anywhere else an unused query is a bug that costs statements.
+      if (!parentType.name.endsWith('Payload'))
+        throw new Error(`${parentType.name}.${fieldName} does not use the query that it is given`);
+    },
     filterConnectionTotalCount: true,
     maxConnectionSize: 100,
     defaultConnectionSize: 20,
@@ -52,7 +57,11 @@ export const builder = new SchemaBuilder<Types>({
   relay: {
     clientMutationId: 'omit',
     cursorType: 'String',
-    nodesOnConnection: true,
+    nodesOnConnection: { description: 'The page without cursors.', complexity: { field: 0, multiplier: 1 } },
+    defaultConnectionTypeOptions: { description: 'A page of a list: read on with `after: pageInfo.endCursor`.' },
+    defaultEdgeTypeOptions: { description: 'An object and where it stands in its connection.' },
+    pageInfoFieldOptions: { description: 'Where the page stands in the connection.', complexity: 0 },
+    decodeGlobalID,
     brandLoadedObjects: true,
     idFieldOptions: { description: 'Opaque id, unique over all types.' },
     nodeTypeOptions: { description: 'Anything that has a global id.' },
@@ -73,7 +82,6 @@ export const builder = new SchemaBuilder<Types>({
       description: 'The page, each object with its cursor.',
       complexity: { field: 0, multiplier: 1 },
     },
-    nodesFieldOptions: { description: 'The page without cursors.', complexity: { field: 0, multiplier: 1 } },
     nodeFieldOptions: { description: 'The object.', complexity: 0 },
     cursorFieldOptions: { description: 'Where this edge stands in the connection.', complexity: 0 },
     firstArgOptions: { description: 'At most this many from the start; 20 when omitted, 100 at most.' },

@@ -2,9 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Scope } from '@anneal/edge/contract';
 import type { Deps } from './deps.ts';
-import { forbidden } from './errors.ts';
 import { type RunMetricsLoader, runMetricsLoader } from './domain/run-metrics.ts';
 import { type TrafficLoader, trafficLoader } from './domain/traffic.ts';
+import { forbidden } from './errors.ts';
 
 /** Who calls. A key without a project is a service key of the installation (a trainer or an edge). */
 export type Caller = { kind: 'anonymous' } | KeyCaller;
@@ -26,11 +26,24 @@ export interface Context extends Deps {
   caller: Caller;
   requestId: string;
   loaders: Loaders;
+  /** Aborted when the client goes away: long polls must not take what nobody will receive. */
+  signal?: AbortSignal;
 }
 
 /** One context per operation: loaders must not outlive it. */
-export function createContext(deps: Deps, caller: Caller, requestId: string = randomUUID()): Context {
-  return { ...deps, caller, requestId, loaders: { runMetrics: runMetricsLoader(deps.prisma), traffic: trafficLoader(deps) } };
+export function createContext(
+  deps: Deps,
+  caller: Caller,
+  requestId: string = randomUUID(),
+  signal?: AbortSignal,
+): Context {
+  return {
+    ...deps,
+    caller,
+    requestId,
+    signal,
+    loaders: { runMetrics: runMetricsLoader(deps.prisma), traffic: trafficLoader(deps) },
+  };
 }
 
 /** Whether the caller's key carries the scope; admin implies every scope. */

@@ -12,7 +12,7 @@ import { type Door, refuse, webDoor } from './http/door.ts';
 import { graphqlDoor } from './http/graphql.ts';
 import { healthDoor } from './http/health.ts';
 import { predictionEventsDoor } from './http/prediction-events.ts';
-import { hostAllowed, type Sessions } from './http/session.ts';
+import { hostAllowed, madeByOwnPage, type Sessions } from './http/session.ts';
 import type { urlSigner } from './http/signing.ts';
 
 const CONSOLE_FOLDER = path.resolve(import.meta.dirname, '../dist/console');
@@ -32,39 +32,52 @@ export interface ServerOptions {
   allowedHosts: readonly string[];
 }
 
-/** Makes the server; the caller listens and closes. */
-export function createApiServer(options: ServerOptions): Server {
+/** A door, whom it lets in, and a path that leads to it (by which a test knocks at every one). */
+export interface Route {
+  example: string;
+  /** SIGNED: the URL itself is the permission. PAGE: static files under a name that is ours. */
+  access: 'ANYBODY' | 'SIGNED' | 'PAGE' | 'KEY';
+  door: Door;
+}
+
+/** All doors in the order in which they are asked. */
+export function routes(options: ServerOptions): Route[] {
   const { deps, signer, sessions } = options;
   const consoleDoor = createConsole({ folder: CONSOLE_FOLDER });
-  const doors: Door[] = [
-    // without a key
-    healthDoor(deps),
-    // authorised by the URL itself
-    uploadDoor(deps, signer),
-    blobDoor(deps, signer),
-    // for the edge's key
-    webDoor(predictionEventsDoor(deps), { path: /^\/internal\/prediction-events$/, maxBytes: MAX_EVENT_BYTES }),
-    // keyless from a browser: only under a name that is ours
-    hostDoor(options.allowedHosts),
-    webDoor(async (request) => sessions.answerLink(request) ?? (await consoleDoor(request)), {
-      path: /^\/(graphiql(\/.*)?)?$/,
-      maxBytes: 1024,
-    }),
-    graphqlDoor({
-      deps,
-      schema: options.schema,
-      introspection: options.loopback ? 'ANYBODY' : 'KEYS',
-      callerOf: (request) => callerOf(options, request),
-    }),
-    ({ response, url }) => refuse(response, 404, 'NOT_FOUND', `there is nothing at ${url.pathname}`),
+  const page = async (request: Request) => sessions.answerLink(request) ?? (await consoleDoor(request));
+  const events = { path: /^\/internal\/prediction-events$/, maxBytes: MAX_EVENT_BYTES };
+  const graphql = graphqlDoor({
+    deps,
+    schema: options.schema,
+    introspection: options.loopback ? 'ANYBODY' : 'KEYS',
+    callerOf: (request) => callerOf(options, request),
+  });
+  const id = '00000000-0000-0000-0000-000000000000';
+  return [
+    { example: '/healthz', access: 'ANYBODY', door: healthDoor(deps) },
+    { example: `/uploads/${id}`, access: 'SIGNED', door: uploadDoor(deps, signer) },
+    { example: `/blobs/${'0'.repeat(64)}`, access: 'SIGNED', door: blobDoor(deps, signer) },
+    { example: '/internal/prediction-events', access: 'KEY', door: webDoor(predictionEventsDoor(deps), events) },
+    // from here on a browser may come without a key
+    { example: '/', access: 'PAGE', door: hostDoor(options.allowedHosts) },
+    { example: '/graphiql/', access: 'PAGE', door: webDoor(page, { path: /^\/(graphiql(\/.*)?)?$/, maxBytes: 1024 }) },
+    { example: '/graphql', access: 'KEY', door: graphql },
   ];
-  return createServer((request, response) => void answer(deps, doors, request, response));
+}
+
+/** Makes the server; the caller listens and closes. */
+export function createApiServer(options: ServerOptions): Server {
+  const nothing: Door = ({ response, url }) =>
+    refuse(response, 404, 'NOT_FOUND', `there is nothing at ${url.pathname}`);
+  const doors = [...routes(options).map((route) => route.door), nothing];
+  return createServer((request, response) => void answer(options.deps, doors, request, response));
 }
 
 /** A key in the header decides; without one, a console session stands for the local installation's admin. */
 async function callerOf(options: ServerOptions, request: IncomingMessage): Promise<Caller> {
   const { authorization, cookie } = request.headers;
-  if (authorization === undefined && options.sessions.authenticate(cookie)) return options.consoleCaller;
+  const fromConsole = authorization === undefined && madeByOwnPage(request.headers);
+  if (fromConsole && options.sessions.authenticate(cookie)) return options.consoleCaller;
   return await authenticate(options.deps, authorization);
 }
 

@@ -51,6 +51,7 @@ export const RouteVariant = z.strictObject({
   weight: z.number().positive(),
   manifest: Manifest,
 });
+export type RouteVariant = z.infer<typeof RouteVariant>;
 
 /** Where an endpoint's requests go. Revisions only rise; no variants = the endpoint was undeployed. */
 export const Route = z.strictObject({

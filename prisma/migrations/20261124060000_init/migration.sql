@@ -88,6 +88,7 @@ CREATE TABLE "DatasetVersion" (
     "format" "DataFormat" NOT NULL,
     "target" TEXT NOT NULL,
     "task" "Task" NOT NULL,
+    "tasks" "Task"[],
     "rowCount" INTEGER NOT NULL,
     "classes" TEXT[],
     "columns" JSONB NOT NULL,
@@ -124,6 +125,7 @@ CREATE TABLE "Run" (
     "spec" JSONB NOT NULL,
     "specDigest" TEXT NOT NULL,
     "attempt" INTEGER NOT NULL DEFAULT 0,
+    "maxAttempt" INTEGER NOT NULL DEFAULT 3,
     "leaseOwner" TEXT,
     "leaseExpiresAt" TIMESTAMPTZ(3),
     "cancelRequestedAt" TIMESTAMPTZ(3),
@@ -290,10 +292,10 @@ CREATE INDEX "Upload_projectId_idx" ON "Upload"("projectId");
 CREATE INDEX "Dataset_projectId_id_idx" ON "Dataset"("projectId", "id");
 
 -- CreateIndex
-CREATE UNIQUE INDEX "DatasetVersion_datasetId_number_key" ON "DatasetVersion"("datasetId", "number");
+CREATE INDEX "DatasetVersion_datasetId_digest_idx" ON "DatasetVersion"("datasetId", "digest");
 
 -- CreateIndex
-CREATE UNIQUE INDEX "DatasetVersion_datasetId_digest_key" ON "DatasetVersion"("datasetId", "digest");
+CREATE UNIQUE INDEX "DatasetVersion_datasetId_number_key" ON "DatasetVersion"("datasetId", "number");
 
 -- CreateIndex
 CREATE INDEX "Experiment_projectId_id_idx" ON "Experiment"("projectId", "id");

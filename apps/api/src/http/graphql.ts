@@ -16,6 +16,8 @@ const MAX_BODY_BYTES = 1_000_000;
 interface ServerContext {
   caller: Caller;
   requestId: string;
+  /** Aborted when the client goes away or has its answer. */
+  signal: AbortSignal;
 }
 
 /** Refuses huge documents while they are parsed, and keeps a schema that strangers may not read out of error messages. */
@@ -24,14 +26,13 @@ function documentLimits(options: { introspection: 'ANYBODY' | 'KEYS' }): Plugin<
     onParse({ params }) {
       params.options = { ...params.options, maxTokens: MAX_TOKENS };
     },
-    onValidate({ addValidationRule, context, params, setValidationFn, validateFn }) {
+    onValidate({ addValidationRule, context, setValidationFn, validateFn }) {
       const stranger = context.caller?.kind !== 'key';
       if (!stranger || options.introspection === 'ANYBODY') return;
       addValidationRule(NoSchemaIntrospectionCustomRule);
       setValidationFn((schema, document, rules, validateOptions, ...rest) =>
         validateFn(schema, document, rules, { ...validateOptions, hideSuggestions: true }, ...rest),
       );
-      void params;
     },
   };
 }
@@ -53,7 +54,7 @@ export function graphqlDoor(options: {
   const yoga = createYoga<ServerContext, Context>({
     schema: options.schema,
     graphqlEndpoint: '/graphql',
-    context: ({ caller, requestId }) => createContext(deps, caller, requestId),
+    context: ({ caller, requestId, signal }) => createContext(deps, caller, requestId, signal),
     plugins: [csrfPrevention(), documentLimits(options)],
     maskedErrors: { isDev: false, maskError: maskWith(report) },
     maxRequestBodySize: MAX_BODY_BYTES,
@@ -66,7 +67,10 @@ export function graphqlDoor(options: {
   });
   return async ({ request, response, url, requestId }) => {
     if (url.pathname !== '/graphql') return false;
-    await yoga(request, response, { caller: await options.callerOf(request), requestId });
+    // Not yoga's request.signal: that is an imitation which AbortSignal.any does not follow.
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    await yoga(request, response, { caller: await options.callerOf(request), requestId, signal: gone.signal });
     return true;
   };
 }

@@ -73,3 +73,12 @@ export const RunSpec = z.strictObject({
   }),
 });
 export type RunSpec = z.infer<typeof RunSpec>;
+
+/** The text whose sha256 is a RunSpec's digest: JSON with sorted keys, so that a database may reorder them. */
+export function canonicalRunSpec(spec: RunSpec): string {
+  return JSON.stringify(spec, (_key, value: unknown) =>
+    value !== null && typeof value === 'object' && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value,
+  );
+}

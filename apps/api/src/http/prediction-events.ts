@@ -1,0 +1,58 @@
+/** POST /internal/prediction-events: the edge's outbox delivers here. Knows keys and the batch's form, no table. */
+import { z } from 'zod';
+import { hasScope } from '../context.ts';
+import { MAX_EVENTS, PredictionEvent } from '../contract.ts';
+import type { Deps } from '../deps.ts';
+import { authenticate } from '../domain/auth.ts';
+import { ingest } from '../domain/prediction-events.ts';
+
+/** PredictionEventBatch with its events unread: judged one by one, so that a bad one does not stop the outbox. */
+const Envelope = z.strictObject({ events: z.array(z.unknown()).min(1).max(MAX_EVENTS) });
+const Identified = z.object({ id: z.string().max(64) });
+
+/**
+ * The door. 200 `{ accepted, duplicates, dropped }` for any readable batch: deliver it again only after an answer of
+ * 5xx or none. 400 where the body is no batch at all, 401 without a key, 403 with any key but the edge's.
+ */
+export function predictionEventsDoor(deps: Deps): (request: Request) => Promise<Response> {
+  return async (request) => {
+    if (request.method !== 'POST') return refuse(405, 'METHOD_NOT_ALLOWED', `expected POST, got ${request.method}`);
+    const caller = await authenticate(deps, request.headers.get('authorization') ?? undefined);
+    if (caller.kind !== 'key') return refuse(401, 'UNAUTHENTICATED', "expected Authorization: Bearer <the edge's key>");
+    // A project's key must not write the traffic of other projects.
+    if (!hasScope(caller, 'edge') || caller.projectId !== null)
+      return refuse(403, 'FORBIDDEN', "expected the edge's service key; this key is another one");
+    return await accept(deps, await request.json().catch(() => undefined));
+  };
+}
+
+async function accept(deps: Deps, body: unknown): Promise<Response> {
+  const batch = Envelope.safeParse(body);
+  if (!batch.success) {
+    const [issue] = batch.error.issues;
+    const where = issue?.path.length ? `${issue.path.join('.')}: ` : '';
+    return refuse(400, 'BAD_BATCH', `expected {"events": [1 to 500 events]}: ${where}${issue?.message}`);
+  }
+  const good: PredictionEvent[] = [];
+  for (const [i, candidate] of batch.data.events.entries()) {
+    const event = PredictionEvent.safeParse(candidate);
+    if (event.success) good.push(event.data);
+    else logBad(deps, i, candidate, event.error.issues[0]);
+  }
+  const ingested = await ingest(deps, good);
+  return Response.json({ ...ingested, dropped: ingested.dropped + batch.data.events.length - good.length });
+}
+
+/** Only what was wrong and where: the event itself may hold what users sent. */
+function logBad(deps: Deps, index: number, candidate: unknown, issue: z.core.$ZodIssue | undefined): void {
+  deps.log.warn('prediction event dropped: not of the expected form', {
+    index,
+    id: Identified.safeParse(candidate).data?.id,
+    field: issue?.path.join('.'),
+    expected: issue?.message,
+  });
+}
+
+function refuse(status: number, code: string, message: string): Response {
+  return Response.json({ error: { code, message } }, { status });
+}

@@ -1,0 +1,5 @@
+/** Where the build lies: the main module imports the wasm as ./ort.wasm. */
+export const WORKER: string;
+export const WORKER_WASM: string;
+/** Brings dist/ up to date. @returns true when something was built. */
+export function buildWorker(): Promise<boolean>;

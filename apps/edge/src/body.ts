@@ -1,0 +1,72 @@
+/** Request bodies within limits. */
+import { refuse } from './errors.ts';
+
+/** A thousand rows of a few hundred columns fit. */
+export const MAX_BODY_BYTES = 8 * 2 ** 20;
+
+/**
+ * What is read of a body that nobody wants. Without it the connection closes under a client that is still sending, which
+ * then sees a broken pipe in place of the reason.
+ */
+const MAX_DISCARDED_BYTES = 32 * 2 ** 20;
+
+/** The whole body. @throws HttpError 413 when it is longer than `limit`. */
+export async function readBody(request: Request, limit = MAX_BODY_BYTES): Promise<Uint8Array<ArrayBuffer>> {
+  const tooLarge = () => refuse(413, 'BODY_TOO_LARGE', `expected a body of at most ${limit} bytes`);
+  const declared = request.headers.get('content-length');
+  if (declared !== null && Number(declared) > limit) throw tooLarge();
+  if (declared !== null) return new Uint8Array(await request.arrayBuffer());
+  let length = 0;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of chunksOf(request, MAX_DISCARDED_BYTES)) {
+    length += chunk.byteLength;
+    if (length <= limit) chunks.push(chunk);
+  }
+  if (length > limit) throw tooLarge();
+  const body = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return body;
+}
+
+/** Reads the rest of a request whose answer is an error already. */
+export async function discardBody(request: Request): Promise<void> {
+  if (!request.body || request.bodyUsed) return;
+  if (Number(request.headers.get('content-length') ?? 0) > MAX_DISCARDED_BYTES) return;
+  for await (const _ of chunksOf(request, MAX_DISCARDED_BYTES));
+}
+
+/** The body's chunks; stops after the one that passes the limit. */
+async function* chunksOf(request: Request, limit: number): AsyncGenerator<Uint8Array> {
+  const reader = request.body?.getReader();
+  let length = 0;
+  for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+    yield part.value;
+    length += part.value.byteLength;
+    if (length > limit) return reader?.cancel();
+  }
+}
+
+/** The body as JSON. @throws HttpError 415, 413 or 400 INVALID_JSON. */
+export async function readJson(request: Request): Promise<unknown> {
+  const type = request.headers.get('content-type') ?? '';
+  if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type))
+    throw refuse(415, 'UNSUPPORTED_MEDIA_TYPE', `expected content-type application/json, got ${type || 'none'}`);
+  return parseJson(await readBody(request));
+}
+
+/** UTF-8 JSON. @throws HttpError 400 INVALID_JSON saying what is wrong. */
+export function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw refuse(
+      400,
+      'INVALID_JSON',
+      `expected a body of UTF-8 JSON: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}

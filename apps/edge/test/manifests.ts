@@ -1,0 +1,66 @@
+/** Manifests and routes that fit the models of models.ts. */
+import { createHash } from 'node:crypto';
+import type { Manifest, Route } from '../src/contract.ts';
+
+export const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
+
+const COLUMNS: Manifest['columns'] = [
+  { name: 'age', kind: 'NUMERIC', used: true },
+  { name: 'sex', kind: 'CATEGORICAL', used: true, categories: ['female', 'male'] },
+  { name: 'ticket number', kind: 'TEXT', used: false },
+];
+const INPUTS: Manifest['inputs'] = [
+  { name: 'age', column: 'age', type: 'double' },
+  { name: 'sex', column: 'sex', type: 'string' },
+];
+
+/** The manifest of `binaryModel`: classes no and yes. */
+export function binaryManifest(model: Uint8Array, changes: Partial<Manifest> = {}): Manifest {
+  return {
+    formatVersion: 1,
+    task: 'BINARY',
+    artifact: { digest: sha256(model), byteLength: model.byteLength },
+    columns: COLUMNS,
+    target: 'survived',
+    missingValues: ['?', 'NA'],
+    classes: ['no', 'yes'],
+    positiveClass: 'yes',
+    threshold: 0.5,
+    inputs: INPUTS,
+    output: 'probabilities',
+    ...changes,
+  };
+}
+
+/** The manifest of `regressionModel`. */
+export function regressionManifest(model: Uint8Array): Manifest {
+  return binaryManifest(model, {
+    task: 'REGRESSION',
+    classes: null,
+    positiveClass: null,
+    threshold: null,
+    output: 'value',
+  });
+}
+
+/** A route of variants [manifest, weight] that `key` may call with the scope read. */
+export function routeOf(
+  endpoint: string,
+  revision: number,
+  variants: [manifest: Manifest, weight: number][],
+  keys: Route['keys'],
+): Route {
+  return {
+    formatVersion: 1,
+    endpoint,
+    revision,
+    variants: variants.map(([manifest, weight], i) => ({
+      modelVersionId: `version-${i + 1}`,
+      model: 'titanic',
+      version: i + 1,
+      weight,
+      manifest,
+    })),
+    keys,
+  };
+}

@@ -1,0 +1,190 @@
+/** A real edge (workerd through the host) and a tiny API that receives its events, for tests. */
+import { createHmac } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { type PredictionEvent, PredictionEventBatch } from '@anneal/api/contract';
+import { PUSH_HEADERS, pushPayload, type Route } from '../src/contract.ts';
+import { type EdgeHost, startEdge } from '../src/host/edge.ts';
+import { sha256 } from './manifests.ts';
+
+export const EDGE_KEY = 'edge-key-0123456789abcdef';
+export const ADMIN_SECRET = 'admin-secret-0123456789abcdef';
+/** A client's key, of scope read in every route of these tests. */
+export const CLIENT_KEY = 'client-key-0123456789abcdef';
+export const KEYS: Route['keys'] = [{ sha256: sha256(CLIENT_KEY), scopes: ['read'] }];
+
+/** The API's side of the events: keeps what it accepts and calls whoever waits. */
+export interface EventsApi {
+  url: string;
+  events: PredictionEvent[];
+  /** Sizes of the batches that came, in order. */
+  batches: number[];
+  /** Status answered from now on; undefined = accept what is valid, 400 for the rest. */
+  status: number | undefined;
+  /** Event ids that make a batch invalid. */
+  poison: Set<string>;
+  /** Resolves when `events` satisfies the condition. */
+  until(condition: (events: PredictionEvent[]) => boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Listens on `port`, 0 = any. */
+export async function startEventsApi(port = 0): Promise<EventsApi> {
+  const waiting = new Set<() => void>();
+  const api: EventsApi = {
+    url: '',
+    events: [],
+    batches: [],
+    status: undefined,
+    poison: new Set(),
+    until: (condition) =>
+      new Promise((resolve) => {
+        const check = () => {
+          if (!condition(api.events)) return;
+          waiting.delete(check);
+          resolve();
+        };
+        waiting.add(check);
+        check();
+      }),
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  const server = http.createServer(async (request, response) => {
+    let text = '';
+    for await (const chunk of request) text += chunk;
+    response.statusCode = accept(api, request, text);
+    response.end();
+    for (const check of waiting) check();
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (!address || typeof address === 'string') throw new Error('no port');
+  api.url = `http://127.0.0.1:${(address satisfies AddressInfo).port}`;
+  return api;
+}
+
+function accept(api: EventsApi, request: http.IncomingMessage, text: string): number {
+  if (request.headers.authorization !== `Bearer ${EDGE_KEY}`) return 401;
+  if (request.method !== 'POST' || request.url !== '/internal/prediction-events') return 404;
+  if (api.status !== undefined) return api.status;
+  const batch = PredictionEventBatch.safeParse(JSON.parse(text));
+  if (!batch.success || batch.data.events.some(({ id }) => api.poison.has(id))) return 400;
+  api.batches.push(batch.data.events.length);
+  const known = new Set(api.events.map(({ id }) => id));
+  api.events.push(...batch.data.events.filter(({ id }) => !known.has(id)));
+  return 200;
+}
+
+export interface Stand {
+  api: EventsApi;
+  data: string;
+  url(): string;
+  /** Stops workerd and starts it over the same data. */
+  restart(): Promise<void>;
+  request(path: string, init?: RequestInit): Promise<Response>;
+  predict(endpoint: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+  pushArtifact(bytes: Uint8Array, changes?: Partial<Signed>): Promise<Response>;
+  pushRoute(route: Route, changes?: Partial<Signed>): Promise<Response>;
+  close(): Promise<void>;
+}
+
+interface Signed {
+  method: string;
+  path: string;
+  digest: string;
+  revision: number;
+  time: number;
+  secret: string;
+  /** Sent instead of what was signed. */
+  body: Uint8Array | string;
+}
+
+/** Headers of a signed push. */
+export function sign({ secret, ...payload }: Omit<Signed, 'body'>): Record<string, string> {
+  return {
+    [PUSH_HEADERS.time]: String(payload.time),
+    [PUSH_HEADERS.revision]: String(payload.revision),
+    [PUSH_HEADERS.signature]: createHmac('sha256', secret).update(pushPayload(payload)).digest('hex'),
+  };
+}
+
+/** Starts an edge with an empty folder. */
+export async function startStand(): Promise<Stand> {
+  const api = await startEventsApi();
+  const data = mkdtempSync(path.join(os.tmpdir(), 'anneal-edge-test-'));
+  const log: string[] = [];
+  const start = () =>
+    startEdge({
+      apiUrl: api.url,
+      edgeKey: EDGE_KEY,
+      adminSecret: ADMIN_SECRET,
+      host: '127.0.0.1',
+      port: 0,
+      data,
+      onLog: (line) => log.push(line),
+    });
+  let edge: EdgeHost = await start();
+  const send = (signed: Signed) =>
+    fetch(edge.url + signed.path, {
+      method: signed.method,
+      headers: sign(signed),
+      body: signed.method === 'PUT' ? Buffer.from(signed.body) : null,
+    });
+  const now = () => Math.floor(Date.now() / 1000);
+  return {
+    api,
+    data,
+    url: () => edge.url,
+    restart: async () => {
+      await edge.stop();
+      edge = await start();
+    },
+    request: (path, init) => fetch(edge.url + path, init),
+    predict: (endpoint, body, headers) =>
+      fetch(`${edge.url}/v1/endpoints/${endpoint}/predict`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${CLIENT_KEY}`, 'content-type': 'application/json', ...headers },
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      }),
+    pushArtifact: (bytes, changes) => {
+      const digest = changes?.digest ?? sha256(bytes);
+      return send({
+        method: 'PUT',
+        path: `/admin/artifacts/${digest}`,
+        digest,
+        revision: 0,
+        time: now(),
+        secret: ADMIN_SECRET,
+        body: bytes,
+        ...changes,
+      });
+    },
+    pushRoute: (route, changes) => {
+      const body = JSON.stringify(route);
+      return send({
+        method: 'PUT',
+        path: `/admin/routes/${route.endpoint}`,
+        digest: sha256(body),
+        revision: route.revision,
+        time: now(),
+        secret: ADMIN_SECRET,
+        body,
+        ...changes,
+      });
+    },
+    close: async () => {
+      await edge.stop();
+      await api.close();
+      rmSync(data, { recursive: true, force: true });
+    },
+  };
+}

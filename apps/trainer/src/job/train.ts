@@ -1,0 +1,155 @@
+/** A training job, from a claim to a model version, as the list of its steps. All that it says to the API is here. */
+import type { OrtRuntime } from '@anneal/edge/engine';
+import { decodeTable, RunSpec } from '../contract.ts';
+import { type Engine, EngineError, openEngine } from '../engine/index.ts';
+import { JobFailure } from '../failure.ts';
+import { type Api, ApiError } from '../worker/api.ts';
+import type { Log } from '../worker/log.ts';
+import { type Claim, type MetricPoint, reportMetrics, saveCheckpoint, upload } from '../worker/operations.ts';
+import { specDigestOf } from './artifact.ts';
+import { Aside } from './aside.ts';
+import { decodeCheckpoint, encodeCheckpoint, type Progress } from './checkpoint.ts';
+import { download } from './download.ts';
+import type { EpochReport } from './fit.ts';
+import { make } from './make.ts';
+import { evaluateAtEdge, publish } from './publish.ts';
+import { MetricReport } from './report.ts';
+
+export interface TrainJob {
+  api: Api;
+  claim: Claim;
+  log: Log;
+  /** The edge's runtime, loading since the process began. */
+  edge: Promise<OrtRuntime>;
+  /** A sign of life, with the share of the run that is done. */
+  beat: (progress: number) => void;
+}
+
+/** A killed run loses at most this much training; an upload every half minute costs nothing. */
+const CHECKPOINT_SECONDS = 30;
+/** The rest is publishing. */
+const TRAINED = 0.95;
+
+/** Runs the claim. Answers the number of the new version. @throws JobFailure, StaleAttempt, ApiError */
+export async function train(job: TrainJob): Promise<number> {
+  const { api, claim, log } = job;
+  const { runId, attempt } = claim;
+  const spec = parseSpec(claim.spec);
+  let progress = 0;
+  const beat = (now = progress) => {
+    progress = Math.max(progress, now);
+    job.beat(progress);
+  };
+  const table = decodeTable(await download(api, claim.datasetUrl, spec.datasetDigest, beat));
+  const engine = await engineFor(spec, log);
+  const from = await resume(job, spec, beat);
+
+  const write = (points: MetricPoint[]) =>
+    reportMetrics(api, { runId, attempt, points, progress, engine: engine.name, device: engine.device });
+  const metrics = new MetricReport(write);
+  const checkpoints = new Checkpoints(job, specDigestOf(spec));
+  const began = performance.now();
+  const made = await make({
+    engine,
+    spec,
+    table,
+    from,
+    dataset: claim,
+    onBeat: beat,
+    onStep: (epochs) => beat(TRAINED * share(spec, epochs, (from?.seconds ?? 0) + (performance.now() - began) / 1000)),
+    onEpoch: (report, state) => {
+      metrics.add(report.step, pointsOf(report));
+      checkpoints.offer(state);
+    },
+  });
+  await checkpoints.settle();
+  const { stop, progress: done } = made;
+  log.info('trained', { stop, epochs: done.epoch, bestEpoch: done.best?.epoch ?? null, steps: done.state.step });
+  beat(TRAINED);
+
+  const evaluated = await evaluateAtEdge(await job.edge, made, beat);
+  log.info('parity holds', { ...evaluated.parity });
+  await metrics.flush();
+  return publish(api, { runId, attempt }, made, evaluated);
+}
+
+function parseSpec(spec: unknown): RunSpec {
+  const parsed = RunSpec.safeParse(spec);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new JobFailure('SPEC_INVALID', `This trainer cannot read the RunSpec: ${issues.join('; ')}`);
+}
+
+async function engineFor(spec: RunSpec, log: Log): Promise<Engine> {
+  try {
+    const { engine, why } = await openEngine(spec.engine, { threads: spec.threads });
+    log.info('engine chosen', { engine: engine.name, device: engine.device, why });
+    return engine;
+  } catch (error) {
+    if (error instanceof EngineError) throw new JobFailure('ENGINE_UNAVAILABLE', error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** The state to go on from. A checkpoint that cannot be read costs time, not the run. */
+async function resume({ api, claim, log }: TrainJob, spec: RunSpec, beat: () => void): Promise<Progress | null> {
+  if (!claim.checkpoint) return null;
+  try {
+    const progress = decodeCheckpoint(await download(api, claim.checkpoint.url, null, beat), specDigestOf(spec));
+    log.info('resuming from a checkpoint', { epoch: progress.epoch, step: progress.state.step });
+    return progress;
+  } catch (error) {
+    log.warn('the checkpoint cannot be used; training from the start', { error: String(error) });
+    return null;
+  }
+}
+
+/** Share of the budget that is used up, by whichever limit comes first. */
+function share({ budget }: RunSpec, epochs: number, seconds: number): number {
+  return Math.min(1, Math.max(epochs / budget.maxEpochs, budget.maxSeconds === null ? 0 : seconds / budget.maxSeconds));
+}
+
+/** Metrics of one epoch by their public names. */
+function pointsOf({ trainLoss, learningRate, validation }: EpochReport): Record<string, number | null> {
+  const { kind: _, ...judged } = validation ?? { kind: null };
+  const held = Object.entries(judged).map(([name, value]) => [`validation_${name}`, value]);
+  return { train_loss: trainLoss, learning_rate: learningRate, ...Object.fromEntries(held) };
+}
+
+/** Saves the state now and then, beside the training. */
+class Checkpoints {
+  readonly #job: TrainJob;
+  readonly #specDigest: string;
+  readonly #aside = new Aside();
+  #lastAt = performance.now();
+
+  constructor(job: TrainJob, specDigest: string) {
+    this.#job = job;
+    this.#specDigest = specDigest;
+  }
+
+  /** Takes the state of an epoch's end, if it is time. @throws what an earlier save was refused with */
+  offer(progress: Progress): void {
+    this.#aside.check();
+    if (this.#aside.busy || performance.now() - this.#lastAt < CHECKPOINT_SECONDS * 1000) return;
+    this.#lastAt = performance.now();
+    const bytes = encodeCheckpoint(progress, this.#specDigest);
+    this.#aside.begin(() => this.#save(bytes, progress.state.step));
+  }
+
+  settle(): Promise<void> {
+    return this.#aside.settle();
+  }
+
+  async #save(bytes: Uint8Array<ArrayBuffer>, step: number): Promise<void> {
+    const { api, claim, log } = this.#job;
+    const { runId, attempt } = claim;
+    try {
+      const file = { filename: `step-${step}.ckpt`, mediaType: 'application/octet-stream', bytes, runId };
+      await saveCheckpoint(api, { runId, attempt, step, uploadToken: await upload(api, file) });
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      log.warn('a checkpoint was refused; training goes on without it', { error: error.message });
+    }
+  }
+}

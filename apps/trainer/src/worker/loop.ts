@@ -1,0 +1,134 @@
+/**
+ * The trainer's loop: claim, run in a process of its own, keep the lease, settle the outcome, next.
+ * Knows nothing of training and no SQL.
+ */
+import type { FailureCode } from '../failure.ts';
+import { type Api, pause, StaleAttempt } from './api.ts';
+import { type Ending, JOB_MODULE, JobProcess } from './child.ts';
+import type { Log } from './log.ts';
+import { type Claim, claimRun, failRun, heartbeatRun } from './operations.ts';
+
+export interface LoopOptions {
+  api: Api;
+  key: string;
+  name: string;
+  engines: string[];
+  log: Log;
+  logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Aborted: no more claims; a running job is killed and its run left to its lease. */
+  signal: AbortSignal;
+  /** Seconds that the API may hold a claim open. */
+  waitSeconds?: number;
+  /** One small UPDATE a second: cheap, and a cancel takes effect within it. The lease alone would do with 3 s. */
+  heartbeatMs?: number;
+  /** A job that reports no step for so long is hung; real steps take milliseconds, chunks 150 ms. */
+  stallMs?: number;
+  /** Program of a job process. */
+  jobModule?: URL;
+}
+
+/** Why the trainer stops waiting for a job; the rest are the job's own endings. */
+type Verdict = Ending | { kind: 'CANCEL_REQUESTED' } | { kind: 'STALLED' } | { kind: 'SHUTDOWN' };
+
+/** Claims and runs until the signal is aborted. Never throws: an API that refuses is asked again later. */
+export async function runTrainer(options: LoopOptions): Promise<void> {
+  const { api, name, engines, log, signal, waitSeconds = 20, jobModule = JOB_MODULE } = options;
+  // A process waits ready for the next claim: starting Node and loading the engines takes longer than small runs do.
+  let spare = new JobProcess(jobModule);
+  while (!signal.aborted) {
+    try {
+      const claim = await claimRun(api, { worker: name, engines, waitSeconds }, signal);
+      if (!claim) continue;
+      const job = spare.alive ? spare : new JobProcess(jobModule);
+      await runClaim(claim, job, options);
+      spare = new JobProcess(jobModule);
+    } catch (error) {
+      if (signal.aborted) break;
+      log.error('claiming failed; trying again', { error: messageOf(error) });
+      await pause(5000, signal).catch(() => {});
+    }
+  }
+  spare.kill();
+  await spare.ended;
+}
+
+/** One claimed run, from the job's start to the last word about it. */
+async function runClaim(claim: Claim, job: JobProcess, options: LoopOptions): Promise<void> {
+  const log = options.log.with({ runId: claim.runId, attempt: claim.attempt });
+  log.info('run claimed', { pid: job.pid });
+  const over = new AbortController();
+  const began = performance.now();
+  job.start({ api: { url: options.api.url, key: options.key }, logLevel: options.logLevel, claim });
+  const verdict = await Promise.race([
+    job.ended,
+    keepLease(claim, job, options, over.signal),
+    shutdown(options.signal),
+  ]).finally(() => over.abort());
+  job.kill();
+  await job.ended;
+  const seconds = Math.round(performance.now() - began) / 1000;
+  log.info('run ended', { outcome: verdict.kind, seconds });
+  const failure = failureOf(verdict);
+  if (failure) await settle(claim, failure, options, log);
+}
+
+/** What the API is to hear of an ending; null where it knows already, or where another attempt shall have the run. */
+function failureOf(verdict: Verdict): { code: FailureCode | string; message: string } | null {
+  switch (verdict.kind) {
+    case 'COMPLETED':
+    case 'STALE':
+    case 'SHUTDOWN': // the lease ends within seconds; the next trainer goes on from the last checkpoint
+      return null;
+    case 'FAILED':
+      return { code: verdict.code, message: verdict.message };
+    case 'CRASHED':
+      return { code: 'JOB_CRASHED', message: verdict.message };
+    case 'STALLED':
+      return { code: 'JOB_STALLED', message: 'The job reported no step for minutes and was killed.' };
+    case 'CANCEL_REQUESTED':
+      return { code: 'CANCELED', message: 'Canceled on request.' };
+  }
+}
+
+async function settle(claim: Claim, failure: { code: string; message: string }, options: LoopOptions, log: Log) {
+  const { runId, attempt } = claim;
+  try {
+    await failRun(options.api, { runId, attempt, ...failure }, { signal: options.signal });
+    log.warn('run failed', failure);
+  } catch (error) {
+    if (error instanceof StaleAttempt) log.warn('run was no longer ours', { error: error.message });
+    else log.error('the run could not be failed; its lease will end', { error: messageOf(error) });
+  }
+}
+
+/** Heartbeats until the run is lost, canceled or hung. A failed heartbeat is repeated: the lease outlasts several. */
+async function keepLease(claim: Claim, job: JobProcess, options: LoopOptions, over: AbortSignal): Promise<Verdict> {
+  const { api, log, heartbeatMs = 1000, stallMs = 180_000 } = options;
+  const { runId, attempt } = claim;
+  const lease = { signal: over, timeoutMs: (claim.leaseSeconds * 1000) / 2 };
+  while (!over.aborted) {
+    await pause(heartbeatMs, over).catch(() => {});
+    if (over.aborted) break;
+    if (performance.now() - job.lastStepAt > stallMs) return { kind: 'STALLED' };
+    try {
+      const { cancelRequested } = await heartbeatRun(api, { runId, attempt, progress: job.progress }, lease);
+      if (cancelRequested) return { kind: 'CANCEL_REQUESTED' };
+    } catch (error) {
+      if (error instanceof StaleAttempt) return { kind: 'STALE' };
+      if (!over.aborted) log.error('heartbeat refused', { runId, error: messageOf(error) });
+    }
+  }
+  return { kind: 'SHUTDOWN' };
+}
+
+function shutdown(signal: AbortSignal): Promise<Verdict> {
+  return new Promise((resolve) => {
+    const done = () => resolve({ kind: 'SHUTDOWN' });
+    if (signal.aborted) done();
+    else signal.addEventListener('abort', done, { once: true });
+  });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,21 @@
+/** What trainer and job process say to each other over IPC; both sides parse. Knows no API. */
+import { z } from 'zod';
+import { Claim } from './operations.ts';
+
+/** Trainer to job: everything the job needs. Sent once. */
+export const Start = z.strictObject({
+  api: z.strictObject({ url: z.string(), key: z.string() }),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']),
+  claim: Claim,
+});
+export type Start = z.infer<typeof Start>;
+
+/** Job to trainer: signs of life, and at the end one outcome. */
+export const Report = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('STEP'), progress: z.number().min(0).max(1) }),
+  z.strictObject({ kind: z.literal('COMPLETED'), number: z.int() }),
+  z.strictObject({ kind: z.literal('FAILED'), code: z.string(), message: z.string() }),
+  z.strictObject({ kind: z.literal('STALE') }),
+]);
+export type Report = z.infer<typeof Report>;
+export type Outcome = Exclude<Report, { kind: 'STEP' }>;

@@ -1,0 +1,128 @@
+/** The GraphQL operations of a trainer, typed. Each names (run, attempt), so that a dead attempt cannot write. */
+import { z } from 'zod';
+import { type Api, ApiError, type CallOptions } from './api.ts';
+
+/** A column of the dataset version as the API parsed it; more fields than these may come. */
+export const DatasetColumn = z.object({
+  name: z.string(),
+  kind: z.enum(['NUMERIC', 'CATEGORICAL', 'TEXT', 'IGNORE']),
+  values: z.array(z.object({ from: z.string(), to: z.string() })).nullish(),
+});
+
+/** A run that is now this trainer's, until its lease runs out. */
+export const Claim = z.object({
+  runId: z.string(),
+  attempt: z.int().positive(),
+  leaseSeconds: z.number().positive(),
+  /** RunSpec; parsed by the job, so that one it cannot read fails the run and not the trainer. */
+  spec: z.unknown(),
+  datasetUrl: z.string(),
+  columns: z.array(DatasetColumn),
+  missingValues: z.array(z.string()),
+  checkpoint: z.object({ url: z.string(), step: z.int().min(0) }).nullable(),
+});
+export type Claim = z.infer<typeof Claim>;
+
+/** Who writes: every write but the claim carries it. */
+export interface Attempt {
+  runId: string;
+  attempt: number;
+}
+
+export interface MetricPoint {
+  name: string;
+  step: number;
+  value: number;
+}
+
+const ERRORS = 'userErrors { code message field }';
+const Nothing = z.object({});
+
+/** Waits on the server's side for a queued run; null when none came. */
+export async function claimRun(
+  api: Api,
+  input: { worker: string; engines: string[]; waitSeconds: number },
+  signal?: AbortSignal,
+): Promise<Claim | null> {
+  const document = `mutation ClaimRun($input: ClaimRunInput!) { claimRun(input: $input) { claim {
+    runId attempt leaseSeconds spec datasetUrl columns missingValues checkpoint { url step } } ${ERRORS} } }`;
+  const timeoutMs = (input.waitSeconds + 15) * 1000;
+  const payload = await api.mutate(document, input, z.object({ claim: Claim.nullable() }), { signal, timeoutMs });
+  return payload.claim;
+}
+
+/** Keeps the lease; answers whether the run's owner wants it canceled. */
+export async function heartbeatRun(api: Api, input: Attempt & { progress: number }, options: CallOptions) {
+  const document = `mutation HeartbeatRun($input: HeartbeatRunInput!) {
+    heartbeatRun(input: $input) { cancelRequested ${ERRORS} } }`;
+  return api.mutate(document, input, z.object({ cancelRequested: z.boolean() }), options);
+}
+
+/** Appends points; a point that is there already stays as it is. */
+export async function reportMetrics(
+  api: Api,
+  input: Attempt & { points: MetricPoint[]; progress: number; engine: string; device: string },
+): Promise<void> {
+  const document = `mutation ReportMetrics($input: ReportMetricsInput!) { reportMetrics(input: $input) { ${ERRORS} } }`;
+  await api.mutate(document, input, Nothing);
+}
+
+/** Names stored bytes as the state to go on from. */
+export async function saveCheckpoint(api: Api, input: Attempt & { step: number; uploadToken: string }): Promise<void> {
+  const document = `mutation SaveCheckpoint($input: SaveCheckpointInput!) {
+    saveCheckpoint(input: $input) { ${ERRORS} } }`;
+  await api.mutate(document, input, Nothing);
+}
+
+/** Turns the run into a model version. */
+export async function completeRun(
+  api: Api,
+  input: Attempt & {
+    artifactToken: string;
+    predictionsToken: string;
+    manifest: unknown;
+    parity: unknown;
+    wasmDigest: string;
+    edgeBuild: string;
+  },
+): Promise<{ id: string; number: number }> {
+  const document = `mutation CompleteRun($input: CompleteRunInput!) {
+    completeRun(input: $input) { modelVersion { id number } ${ERRORS} } }`;
+  const version = z.object({ id: z.string(), number: z.int() });
+  const { modelVersion } = await api.mutate(document, input, z.object({ modelVersion: version.nullable() }));
+  if (!modelVersion) throw new ApiError('completeRun: expected a modelVersion, got null without a userError');
+  return modelVersion;
+}
+
+/** Ends the run without a version; code CANCELED makes it CANCELED, any other FAILED. */
+export async function failRun(
+  api: Api,
+  input: Attempt & { code: string; message: string },
+  options: CallOptions,
+): Promise<void> {
+  const document = `mutation FailRun($input: FailRunInput!) { failRun(input: $input) { ${ERRORS} } }`;
+  await api.mutate(document, input, Nothing, options);
+}
+
+const Upload = z.object({
+  url: z.string(),
+  method: z.string(),
+  headers: z.array(z.object({ name: z.string(), value: z.string() })),
+  token: z.string(),
+});
+
+/** Stages and uploads bytes. Answers the token that a later operation names them by. */
+export async function upload(
+  api: Api,
+  file: { filename: string; mediaType: string; bytes: Uint8Array<ArrayBuffer>; runId: string },
+): Promise<string> {
+  const { filename, mediaType, bytes, runId } = file;
+  const document = `mutation StageUpload($input: StageUploadInput!) { stageUpload(input: $input) {
+    upload { url method headers { name value } token } ${ERRORS} } }`;
+  const input = { filename, mediaType, runId, byteLength: bytes.byteLength };
+  const { upload: staged } = await api.mutate(document, input, z.object({ upload: Upload.nullable() }));
+  if (!staged) throw new ApiError('stageUpload: expected an upload, got null without a userError');
+  const headers = staged.headers.map(({ name, value }): [string, string] => [name, value]);
+  await api.http(staged.url, { method: staged.method, headers, body: bytes }, { timeoutMs: 300_000 });
+  return staged.token;
+}
