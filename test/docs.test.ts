@@ -34,6 +34,14 @@ describe('documentation', () => {
     ).toBeGreaterThanOrEqual(9);
   });
 
+  it('the journey example walks from a CSV to a prediction', async () => {
+    const script = 'eval "$(npm run -s env)"; node examples/journey.ts examples/churn.csv churned';
+    const { code, output } = await bash(script, { ANNEAL_HOME: stack.home });
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/version \d+ serves at http/);
+    expect(output).toMatch(/"label": "(yes|no)"/);
+  }, 60_000);
+
   for (const page of pages.filter((name) => blocksOf(name).length > 0))
     it(`${page}: its commands answer without an error`, async () => {
       // one shell for the page, as a reader has; it stops at the first command that fails

@@ -1,23 +1,15 @@
 /** Kill -9 of the trainer in the middle of a run: the run goes on with attempt 2, one version comes out, late writes fail. */
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { commit, createDataset, createExperiment, finished, graphql, type Run, upload } from '../examples/client.ts';
 import { simulated } from '../examples/quickstart-data.ts';
+import { processesOf } from './testkit/processes.ts';
 import { type Stack, startStack } from './testkit/stack.ts';
 
-/** Trainer processes (parent and child) of the stack. */
-function trainers(home: string): number[] {
-  const pids = execFileSync('pgrep', ['-f', 'apps/trainer/src'], { encoding: 'utf8' }).trim().split('\n').map(Number);
-  return pids.filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`ANNEAL_HOME=${home}`);
-    } catch {
-      return false; // gone meanwhile
-    }
-  });
-}
+/** Pids of the stack's trainer: the parent and the child of a run. */
+const trainers = (home: string) =>
+  processesOf(home).flatMap(({ pid, command }) => (command.includes('apps/trainer/src') ? [pid] : []));
 
 const LATE = `mutation ($input: FailRunInput!) { failRun(input: $input) { userErrors { code } } }`;
 

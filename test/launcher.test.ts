@@ -1,27 +1,11 @@
 /** `npm start`: what it leaves behind when it ends, in order or not, and that a second start keeps the data. */
-import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { createDataset, graphql } from '../examples/client.ts';
+import { processesOf } from './testkit/processes.ts';
 import { discardHome, startStack } from './testkit/stack.ts';
-
-/** Command lines of all processes that belong to a data folder, by its name in arguments or environment. */
-function processesOf(home: string): string[] {
-  const pids = execFileSync('ps', ['-eo', 'pid='], { encoding: 'utf8' })
-    .split('\n')
-    .map((line) => line.trim());
-  return pids.flatMap((pid) => {
-    try {
-      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      const environment = readFileSync(`/proc/${pid}/environ`, 'utf8');
-      return Number(pid) !== process.pid && environment.includes(`ANNEAL_HOME=${home}`) ? [command] : [];
-    } catch {
-      return []; // gone meanwhile
-    }
-  });
-}
 
 describe('npm start', () => {
   // root's folders of mode 0700 cannot be entered by the account that PostgreSQL runs under

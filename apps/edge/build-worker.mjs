@@ -22,7 +22,7 @@ export async function buildWorker() {
     [WORKER, WORKER_WASM, STAMP].every((file) => existsSync(file)) && readFileSync(STAMP, 'utf8') === inputs;
   if (fresh) return false;
   mkdirSync(DIST, { recursive: true });
-  writeIfChanged(WORKER, await bundle());
+  writeIfChanged(WORKER, await bundleWorker('src/worker.ts'));
   const temporary = `${WORKER_WASM}.${process.pid}.tmp`;
   copyFileSync(ORT_WASM, temporary);
   renameSync(temporary, WORKER_WASM);
@@ -30,11 +30,12 @@ export async function buildWorker() {
   return true;
 }
 
-async function bundle() {
+/** A Worker whose main module is `entry`, as one text; its wasm is imported as ./ort.wasm. */
+export async function bundleWorker(entry) {
   const { build } = await import('esbuild');
   const result = await build({
     absWorkingDir: HERE,
-    entryPoints: ['src/worker.ts'],
+    entryPoints: [entry],
     write: false,
     bundle: true,
     format: 'esm',

@@ -35,78 +35,89 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-/** Starts it; `edge` points the API at an edge (default: an address that refuses). */
-export async function startTestApi(options: { edge?: { url: string; adminSecret: string } } = {}): Promise<TestApi> {
+/** The parts that main.ts composes, over a throw-away database and folder. */
+async function compose(edge: Deps['edge']) {
   const database = await testDatabase();
   const folder = mkdtempSync(path.join(tmpdir(), 'anneal-test-api-'));
   const prisma = connect(database.url);
   const log = jsonLogger('api', 'silent');
   const pubsub = await postgresPubSub(database.url, log);
   const now = () => new Date();
-  let publicUrl = '';
-  const signer = urlSigner({ secret: 'test signing secret', baseUrl: () => publicUrl, now });
+  const at = { publicUrl: '' };
+  const signer = urlSigner({ secret: 'test signing secret', baseUrl: () => at.publicUrl, now });
   const deps: Deps = {
     prisma,
     blobs: folderBlobs(path.join(folder, 'blobs')),
     signer,
     pubsub,
-    edge: options.edge ?? { url: 'http://127.0.0.1:1', adminSecret: 'test admin secret' },
+    edge,
     log,
     get publicUrl() {
-      return publicUrl;
+      return at.publicUrl;
     },
     now,
   };
+  const close = async () => {
+    await pubsub.close();
+    await prisma.$disconnect();
+    await database.drop();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { deps, prisma, signer, at, close };
+}
+
+/** One POST to /graphql; of a subscription that has ended, the first answer. */
+async function send(url: string, query: string, variables: object, key: string | null): Promise<Answer> {
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(key !== null && { authorization: `Bearer ${key}` }) },
+    body: JSON.stringify({ query, variables }),
+  });
+  const text = await response.text();
+  if (!response.headers.get('content-type')?.startsWith('text/event-stream')) return JSON.parse(text) as Answer;
+  const first = /^data: (\{.*)$/m.exec(text);
+  return first ? (JSON.parse(String(first[1])) as Answer) : { data: null };
+}
+
+/** Starts it; `edge` points the API at an edge (default: an address that refuses). */
+export async function startTestApi(options: { edge?: Deps['edge'] } = {}): Promise<TestApi> {
+  const refusing = { url: 'http://127.0.0.1:1', adminSecret: 'test admin secret' };
+  const { deps, prisma, signer, at, close } = await compose(options.edge ?? refusing);
   const secret = () => randomBytes(32).toString('base64url');
   const keys = { admin: secret(), trainer: secret(), edge: secret() };
   const { projectId } = await bootstrap(deps, keys);
-  const sessions = createSessions({ secret: 'test', now });
-  const consoleCaller = { kind: 'key', keyId: 'console', projectId, scopes: ['admin'] } as const;
+  const sessions = createSessions({ secret: 'test', now: deps.now });
   const serverOptions: ServerOptions = {
     deps,
     schema,
     signer,
     sessions,
-    consoleCaller: { ...consoleCaller, scopes: [...consoleCaller.scopes] },
+    consoleCaller: { kind: 'key', keyId: 'console', projectId, scopes: ['admin'] },
     loopback: true,
     allowedHosts: [],
   };
   const server = createApiServer(serverOptions);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  publicUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP server's address
-  const log_: string[] = [];
-  prisma.$on('query', (event) => log_.push(event.query));
-
+  at.publicUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // a TCP server's address
+  const queries: string[] = [];
+  prisma.$on('query', (event) => queries.push(event.query));
   return {
-    url: publicUrl,
+    url: at.publicUrl,
     deps,
     sessions,
     routes: routes(serverOptions),
     projectId,
     keys,
-    async execute(query, variables = {}, key = keys.admin) {
-      const response = await fetch(`${publicUrl}/graphql`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...(key !== null && { authorization: `Bearer ${key}` }) },
-        body: JSON.stringify({ query, variables }),
-      });
-      const text = await response.text();
-      if (!response.headers.get('content-type')?.startsWith('text/event-stream')) return JSON.parse(text) as Answer;
-      const first = /^data: (\{.*)$/m.exec(text); // a subscription that has ended: its first answer
-      return first ? (JSON.parse(String(first[1])) as Answer) : { data: null };
-    },
+    execute: (query, variables = {}, key = keys.admin) => send(at.publicUrl, query, variables, key),
     async statements(work) {
-      log_.length = 0;
+      queries.length = 0;
       await work();
-      return [...log_];
+      return [...queries];
     },
     async close() {
       server.close();
       server.closeAllConnections();
-      await pubsub.close();
-      await prisma.$disconnect();
-      await database.drop();
-      rmSync(folder, { recursive: true, force: true });
+      await close();
     },
   };
 }

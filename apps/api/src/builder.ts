@@ -46,7 +46,7 @@ export const builder = new SchemaBuilder<Types>({
     client: (ctx) => ctx.prisma,
     dmmf: getDatamodel(),
     onUnusedQuery: ({ parentType, fieldName }) => {
-      // The object of a payload is absent beside userErrors; anywhere else an unused query is a bug that costs statements.
+      // The object of a payload is absent beside userErrors; anywhere else an unused query is a bug.
       if (!parentType.name.endsWith('Payload'))
         throw new Error(`${parentType.name}.${fieldName} does not use the query that it is given`);
     },

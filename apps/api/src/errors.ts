@@ -56,8 +56,8 @@ function fromIssue(issue: z.core.$ZodIssue): UserErrorShape {
 }
 
 /**
- * For yoga's `maskedErrors.maskError`: errors that we threw on purpose pass, all others become "Unexpected error" with an
- * id under which the log has the cause. `report` writes the log line and returns the id.
+ * For yoga's `maskedErrors.maskError`: errors that we threw on purpose pass, all others become "Unexpected error" with
+ * an id under which the log has the cause. `report` writes the log line and returns the id.
  */
 export function maskWith(report: (error: unknown) => string) {
   return (error: unknown): Error => {

@@ -91,7 +91,7 @@ export interface Stand {
   /** Stops workerd and starts it over the same data. */
   restart(): Promise<void>;
   request(path: string, init?: RequestInit): Promise<Response>;
-  predict(endpoint: string, body: unknown, headers?: Record<string, string>): Promise<Response>;
+  predict(endpoint: string, body: unknown, headers?: Record<string, string>, signal?: AbortSignal): Promise<Response>;
   pushArtifact(bytes: Uint8Array, changes?: Partial<Signed>): Promise<Response>;
   pushRoute(route: Route, changes?: Partial<Signed>): Promise<Response>;
   close(): Promise<void>;
@@ -117,21 +117,24 @@ export function sign({ secret, ...payload }: Omit<Signed, 'body'>): Record<strin
   };
 }
 
-/** Starts an edge with an empty folder. */
-export async function startStand(): Promise<Stand> {
+/** Starts an edge with an empty folder; `main` is another main module than the built Worker. */
+export async function startStand(main?: string): Promise<Stand> {
   const api = await startEventsApi();
   const data = mkdtempSync(path.join(os.tmpdir(), 'anneal-edge-test-'));
   const log: string[] = [];
   const start = () =>
-    startEdge({
-      apiUrl: api.url,
-      edgeKey: EDGE_KEY,
-      adminSecret: ADMIN_SECRET,
-      host: '127.0.0.1',
-      port: 0,
-      data,
-      onLog: (line) => log.push(line),
-    });
+    startEdge(
+      {
+        apiUrl: api.url,
+        edgeKey: EDGE_KEY,
+        adminSecret: ADMIN_SECRET,
+        host: '127.0.0.1',
+        port: 0,
+        data,
+        onLog: (line) => log.push(line),
+      },
+      main,
+    );
   let edge: EdgeHost = await start();
   const send = (signed: Signed) =>
     fetch(edge.url + signed.path, {
@@ -149,11 +152,12 @@ export async function startStand(): Promise<Stand> {
       edge = await start();
     },
     request: (path, init) => fetch(edge.url + path, init),
-    predict: (endpoint, body, headers) =>
+    predict: (endpoint, body, headers, signal) =>
       fetch(`${edge.url}/v1/endpoints/${endpoint}/predict`, {
         method: 'POST',
         headers: { authorization: `Bearer ${CLIENT_KEY}`, 'content-type': 'application/json', ...headers },
         body: typeof body === 'string' ? body : JSON.stringify(body),
+        ...(signal && { signal }),
       }),
     pushArtifact: (bytes, changes) => {
       const digest = changes?.digest ?? sha256(bytes);

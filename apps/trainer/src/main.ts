@@ -5,7 +5,7 @@ import { createLog } from './worker/log.ts';
 import { runTrainer } from './worker/loop.ts';
 
 /** What this trainer can run; the API gives it only such runs. */
-const ENGINES = ['AUTO', 'ORT_CPU'];
+const ENGINES = ['ORT_CPU'];
 
 async function main(): Promise<void> {
   const config = readConfig();

@@ -1,3 +1,4 @@
+/** Encodings, BOMs and gzip, from bytes to cells. */
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { body, parseTexts, refusalOf, rowsOf } from './fixture.ts';

@@ -106,7 +106,10 @@ async function* transcode(
   yield Buffer.from(decode(), 'utf8');
 }
 
-/** Passes on whole characters only; refuses invalid bytes and NUL (binary files, UTF-16 without BOM; JSONB cannot hold it). */
+/**
+ * Passes on whole characters only; refuses invalid bytes and NUL (binary files, UTF-16 without BOM; JSONB cannot hold
+ * it).
+ */
 async function* checkUtf8(source: AsyncIterable<Buffer>, file: SourceFile, encoding: Encoding): AsyncGenerator<Buffer> {
   const position = { offset: 0, line: 1 };
   let carry = Buffer.alloc(0);
@@ -144,8 +147,8 @@ function badText(
   const byte = `0x${(bytes[at] ?? 0).toString(16).padStart(2, '0')}`;
   const what =
     bytes[at] === 0
-      ? 'a NUL character; text has none: set encoding to UTF16LE or UTF16BE if it is such text, or export it as CSV if ' +
-        'it is a spreadsheet or another binary file'
+      ? 'a NUL character; text has none: set encoding to UTF16LE or UTF16BE if it is such text, or export it as ' +
+        'CSV if it is a spreadsheet or another binary file'
       : `the byte ${byte}, which is not valid UTF-8; set encoding (for example WINDOWS1252) or save the file as UTF-8`;
   return new DataError('BAD_ENCODING', `${file.filename}: line ${line}, byte ${byteOffset}: found ${what}`, {
     field: ['encoding'],

@@ -1,10 +1,14 @@
-/** One column while its cells arrive: a dictionary of texts, or numbers alone where there are too many. No kinds yet. */
+/**
+ * One column while its cells arrive: a dictionary of texts, or numbers alone where there are too many. No kinds yet.
+ */
 import { isIntegerText, isMissing, show, toNumber } from './cells.ts';
 import type { ValueRename } from './column-override.ts';
 import { DataError } from './error.ts';
 import { at, type Place } from './record.ts';
 
-/** How much of the cells' texts a column keeps. NUMBERS_ALONE: at most `textCap` distinct ones while all are numbers. */
+/**
+ * How much of the cells' texts a column keeps. NUMBERS_ALONE: at most `textCap` distinct ones while all are numbers.
+ */
 export type KeepText = 'NUMBERS_ALONE' | 'ALL' | 'NONE';
 
 /** A column with all its cells. `numbers` is present iff every cell with a value is a number and there is one. */

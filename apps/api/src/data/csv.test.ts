@@ -1,3 +1,4 @@
+/** CSV in every style that people write it, and what is refused. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isMissing } from './cells.ts';
@@ -97,7 +98,9 @@ describe('how a file is written is found out', () => {
   });
 
   it('a header where words stand over numbers, whatever the target is called', async () => {
-    expect((await refusalOf([`a,b\n${body(20, (i) => `${i / 2},${i % 2}`)}`], { target: 'c1' })).code).toBe('TARGET_NOT_FOUND');
+    expect((await refusalOf([`a,b\n${body(20, (i) => `${i / 2},${i % 2}`)}`], { target: 'c1' })).code).toBe(
+      'TARGET_NOT_FOUND',
+    );
   });
 
   it('can be said instead', async () => {

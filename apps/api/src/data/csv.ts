@@ -9,8 +9,10 @@ import type { Limits } from './limits.ts';
 import { at, type Place, type RecordSink } from './record.ts';
 
 /**
- * How quotes are read. STRICT: RFC 4180. RELAXED: a quote inside an unquoted cell is a character. LITERAL: every quote is
- * (tab-separated exports, IANA text/tab-separated-values). The data set's reader tries them in turn where none is asked for.
+ * How quotes are read. STRICT: RFC 4180. RELAXED: a quote inside an unquoted cell is a character. LITERAL: every
+ * quote is
+ * (tab-separated exports, IANA text/tab-separated-values). The data set's reader tries them in turn where none is
+ * asked for.
  */
 export type QuoteMode = 'STRICT' | 'RELAXED' | 'LITERAL';
 
@@ -67,7 +69,9 @@ export async function sniffCsv(
   return { delimiter, header, recordDelimiters: recordDelimiters(head) };
 }
 
-/** Streams a file's records into `sink`. @throws DataError; QuoteFault where the fault may lie in how quotes are read. */
+/**
+ * Streams a file's records into `sink`. @throws DataError; QuoteFault where the fault may lie in how quotes are read.
+ */
 export async function readCsv(
   file: SourceFile,
   options: { encoding: Encoding; dialect: CsvDialect; quotes: QuoteMode; wary: boolean; limits: Limits },

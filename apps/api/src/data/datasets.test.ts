@@ -1,3 +1,4 @@
+/** Published data sets through the door of this folder, thread included. */
 import path from 'node:path';
 import { decodeTable } from '@anneal/trainer/contract';
 import { describe, expect, it } from 'vitest';

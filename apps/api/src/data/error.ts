@@ -22,7 +22,10 @@ export type DataErrorCode =
   | 'BAD_SPLIT'
   | 'SPLIT_TOO_SMALL';
 
-/** A refusal that the person who sent the file or the input can act on. `field` is the path in the input, if one is to blame. */
+/**
+ * A refusal that the person who sent the file or the input can act on. `field` is the path in the input, if one is to
+ * blame.
+ */
 export class DataError extends Error {
   override readonly name = 'DataError';
   readonly code: DataErrorCode;

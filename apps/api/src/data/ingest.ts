@@ -1,4 +1,7 @@
-/** Files into raw columns: chooses the reader, matches columns by name, drops rows without a target. No kinds, no split. */
+/**
+ * Files into raw columns: chooses the reader, matches columns by name, drops rows without a target. No kinds, no
+ * split.
+ */
 import type { Encoding, SourceFile } from './bytes.ts';
 import { isMissing } from './cells.ts';
 import { ColumnBuilder, type RawColumn } from './column-builder.ts';

@@ -1,3 +1,4 @@
+/** JSON Lines to columns. */
 import { describe, expect, it } from 'vitest';
 import { body, parseTexts, refusalOf, rowsOf } from './fixture.ts';
 

@@ -8,7 +8,9 @@ import { at, type Place, type RecordSink } from './record.ts';
 /** Bad lines that a refusal names. */
 const SHOWN_LINES = 5;
 
-/** Streams a file's objects into `sink`, which is told the names again whenever a new key appears. @throws DataError. */
+/**
+ * Streams a file's objects into `sink`, which is told the names again whenever a new key appears. @throws DataError.
+ */
 export async function readJsonl(
   file: SourceFile,
   options: { encoding: Encoding; limits: Limits },
@@ -25,12 +27,11 @@ export async function readJsonl(
       if (bad.length === SHOWN_LINES) break;
     } else if (object !== null && bad.length === 0) emit(object, { names, index, place, limits: options.limits, sink });
   }
-  if (bad.length > 0)
-    throw new DataError(
-      'BAD_ROW',
-      `${file.filename}: expected one JSON object per line, but ${bad.map((b) => `line ${b.line}: ${b.reason}`).join('; ')}`,
-      { details: { filename: file.filename, rows: bad } },
-    );
+  if (bad.length === 0) return;
+  const found = bad.map((b) => `line ${b.line}: ${b.reason}`).join('; ');
+  throw new DataError('BAD_ROW', `${file.filename}: expected one JSON object per line, but ${found}`, {
+    details: { filename: file.filename, rows: bad },
+  });
 }
 
 /** An object, null for a blank line, or what is wrong with the line. */

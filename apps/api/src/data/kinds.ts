@@ -38,7 +38,9 @@ export function decideKind(column: RawColumn, override: ColumnKind | null, isSpl
   }
   const kind = override ?? (isIdentifier(column) ? 'IGNORE' : inferKind(column));
   if (kind === 'IGNORE') {
-    const message = `column "${column.name}" has a different value in every row and is left out as an identifier; give it a kind to use it`;
+    const message =
+      `column "${column.name}" has a different value in every row and is left out as an identifier; ` +
+      'give it a kind to use it';
     return { kind, inferred, reason: 'IDENTIFIER', finding: note('IDENTIFIER', column, message, column.distinct) };
   }
   if (column.distinct === 1) {

@@ -1,3 +1,4 @@
+/** Kinds, profiles, renames and targets, on small literal files. */
 import { createHash } from 'node:crypto';
 import { decodeTable } from '@anneal/trainer/contract';
 import { describe, expect, it } from 'vitest';
@@ -99,7 +100,8 @@ describe('renamed values', () => {
 
 describe('profiles', () => {
   it('numbers: minimum, maximum, mean, standard deviation', async () => {
-    const text = `x,y\n${body(10, (i) => `${i === 9 ? 'NA' : [2, 4, 4, 4, 5, 5, 7, 9, 5][i]}.0,${i % 2}`.replace('NA.0', 'NA'))}`;
+    const cells = ['2.0', '4', '4', '4', '5', '5', '7', '9', '5', 'NA'];
+    const text = `x,y\n${body(10, (i) => `${cells[i]},${i % 2}`)}`;
     const { profile } = (await parseTexts([text])).columns[0] ?? {};
     expect(profile).toMatchObject({ count: 9, missing: 1, distinct: 5, min: 2, max: 9, mean: 5, top: null });
     expect(profile?.std).toBeCloseTo(Math.sqrt(32 / 9), 12);

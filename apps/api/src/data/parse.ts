@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { encodeTable, type Part, type Table, type TableColumn } from '@anneal/trainer/contract';
 import type { Encoding, SourceFile } from './bytes.ts';
-import { MISSING_VALUES } from './cells.ts';
+import { MISSING_VALUES, show } from './cells.ts';
 import type { RawColumn } from './column-builder.ts';
 import {
   type ColumnKind,
@@ -218,8 +218,8 @@ function rareClasses(target: Target, split: Uint8Array): Finding[] {
   );
   const rare = classes.filter((_, i) => (counts[i] ?? 0) < 2);
   if (rare.length === 0) return [];
-  const shown = rare.slice(0, 10).map((label) => JSON.stringify(label.slice(0, 60)));
-  const message = `${rare.length} classes have fewer than 2 rows in TRAIN: ${shown.join(', ')}${rare.length > 10 ? ', ...' : ''}`;
+  const shown = rare.slice(0, 10).map(show).join(', ');
+  const message = `${rare.length} classes have fewer than 2 rows in TRAIN: ${shown}${rare.length > 10 ? ', ...' : ''}`;
   return [{ code: 'RARE_CLASS', severity: 'WARNING', message, column: target.name, count: rare.length }];
 }
 

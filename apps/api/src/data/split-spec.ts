@@ -5,7 +5,10 @@ import { DataError } from './error.ts';
 
 const Share = z.number().min(0).max(1).nullish();
 
-/** The split as a person asks for it: shares, or one of column, testEvery and files. {} is 70/15/15, seed 0, stratified. */
+/**
+ * The split as a person asks for it: shares, or one of column, testEvery and files. {} is 70/15/15, seed 0,
+ * stratified.
+ */
 export const SplitSpec = z.strictObject({
   train: Share,
   validation: Share,
@@ -19,7 +22,9 @@ export const SplitSpec = z.strictObject({
 export type SplitSpec = z.infer<typeof SplitSpec>;
 
 interface Drawn {
-  /** Share of the rows outside TEST that becomes VALIDATION; 0 = none, or the column or the files give it themselves. */
+  /**
+   * Share of the rows outside TEST that becomes VALIDATION; 0 = none, or the column or the files give it themselves.
+   */
   validation: number;
   seed: number;
   stratify: boolean;

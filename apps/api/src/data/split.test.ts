@@ -1,3 +1,4 @@
+/** Which row goes to which part, and what is said about equal rows. */
 import { decodeTable } from '@anneal/trainer/contract';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,8 +1,8 @@
 /** Divides rows into TRAIN, VALIDATION and TEST: the same table and spec give the same parts. Pure. */
 import { PARTS, type Part } from '@anneal/trainer/contract';
+import { type Random, seededRandom, shuffle } from '../random.ts';
 import { show } from './cells.ts';
 import { DataError, type Finding } from './error.ts';
-import { type Random, seededRandom, shuffle } from './random.ts';
 import type { ResolvedSplit } from './split-spec.ts';
 
 const TRAIN = PARTS.indexOf('TRAIN');
@@ -94,7 +94,9 @@ function sharesOf(spec: ResolvedSplit, split: Uint8Array): number[] {
   return split.includes(VALIDATION) ? [1, 0, 0] : [1 - spec.validation, spec.validation, 0];
 }
 
-/** Equal rows go together: for each row its leader (the first equal row among `open`), and how many follow each leader. */
+/**
+ * Equal rows go together: for each row its leader (the first equal row among `open`), and how many follow each leader.
+ */
 interface Groups {
   leader: Int32Array;
   size: Uint32Array;
@@ -115,7 +117,8 @@ function groupEqual(open: Uint32Array, firstEqual: Uint32Array): Groups {
 }
 
 /**
- * Draws the open rows' parts. Within a stratum the groups are shuffled, larger ones first, and each goes to the part that
+ * Draws the open rows' parts. Within a stratum the groups are shuffled, larger ones first, and each goes to the part
+ * that
  * lacks most rows; what a stratum leaves over or short is carried to the next, so the totals keep the shares too.
  */
 function assignGroups(
@@ -179,7 +182,7 @@ function checkSizes(spec: ResolvedSplit, split: Uint8Array): void {
         'SPLIT_TOO_SMALL',
         `the split leaves ${counts[part]} rows for ${part}, expected at least ${count} (TRAIN ${counts.TRAIN}, ` +
           `VALIDATION ${counts.VALIDATION}, TEST ${counts.TEST} of ${split.length} rows); bring more rows or ` +
-          'change the split. Drawn parts keep equal rows together; testEvery, column and files do not keep them out of TEST',
+          'change the split. A drawn split keeps equal rows together; testEvery, column and files do not',
         { field: ['split'], details: { counts } },
       );
 }

@@ -82,8 +82,8 @@ function inferTask(column: RawColumn, classes: Classes | null, override: ColumnK
   if (classes === null)
     throw new DataError(
       'TOO_MANY_CLASSES',
-      `the target "${column.name}" has ${column.distinct} different values that are not all numbers; expected at most ` +
-        `${MOST_CLASSES} classes`,
+      `the target "${column.name}" has ${column.distinct} different values; expected at most ${MOST_CLASSES} ` +
+        'classes, or numbers for a regression',
       { field: ['target'] },
     );
   return classes.labels.length === 2 ? 'BINARY' : 'MULTICLASS';
@@ -98,6 +98,8 @@ function balanceOf({ labels, codes }: Classes) {
 function equalLabels(name: string, labels: readonly string[]): Finding[] {
   const twice = labels.filter((label, i) => i > 0 && toNumber(label) === toNumber(labels[i - 1] ?? ''));
   if (twice.length === 0) return [];
-  const message = `the target "${name}" writes ${twice.map(show).join(', ')} in several ways, which are classes of their own; rename the values to join them`;
+  const message =
+    `the target "${name}" writes ${twice.map(show).join(', ')} in several ways, which are classes of their own; ` +
+    'rename the values to join them';
   return [{ code: 'EQUAL_LABELS', severity: 'WARNING', message, column: name, count: twice.length }];
 }

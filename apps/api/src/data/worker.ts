@@ -3,7 +3,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { DataError, type DataErrorCode } from './error.ts';
 import { type ParsedDataset, type ParseInput, parse } from './parse.ts';
 
-/** What the thread answers; an unexpected error is not answered but thrown, so it reaches the parent's `error` event. */
+/**
+ * What the thread answers; an unexpected error is not answered but thrown, so it reaches the parent's `error` event.
+ */
 export type WorkerAnswer =
   | { ok: true; dataset: ParsedDataset }
   | {

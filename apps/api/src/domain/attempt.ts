@@ -1,6 +1,6 @@
 /**
- * What a trainer writes while it works. Every write names run and attempt and is refused once another attempt has begun or
- * the run has ended: a process that was taken for dead cannot write over its successor.
+ * What a trainer writes while it works. Every write names run and attempt and is refused once another attempt has begun
+ * or the run has ended: a process that was taken for dead cannot write over its successor.
  */
 import { z } from 'zod';
 import type { Caller } from '../context.ts';

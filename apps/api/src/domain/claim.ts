@@ -1,4 +1,4 @@
-/** Claiming: which trainer works on which run, decided by one atomic statement. Runs whose trainer died are claimed again. */
+/** Claiming: which trainer works on which run, by one atomic statement. Runs whose trainer died are claimed again. */
 import { z } from 'zod';
 import type { Caller } from '../context.ts';
 import type { Deps } from '../deps.ts';

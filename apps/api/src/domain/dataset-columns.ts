@@ -1,4 +1,4 @@
-/** What a dataset version stores beside its table: the JSON of its row, typed. Written by commit, read by everybody else. */
+/** What a dataset version stores beside its table: the JSON of its row, typed. Written once, by commit. */
 import { z } from 'zod';
 
 /** One column as it was parsed. */

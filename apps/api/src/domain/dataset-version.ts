@@ -32,7 +32,7 @@ type Input = z.output<typeof CommitDatasetVersionInput>;
 
 /**
  * Parses the uploads and stores table and row; the same content committed again is the same version.
- * The table is stored before the row: a crash between the two leaves a blob that nobody names, never a row without bytes.
+ * The table is stored before the row: a crash between leaves a blob that nobody names, never a row without bytes.
  */
 export async function commitDatasetVersion(
   deps: Deps,
@@ -85,7 +85,7 @@ async function insertVersion(
   return await deps.prisma.$transaction(async (tx) => {
     await tx.$queryRaw`SELECT id FROM "Dataset" WHERE id = ${datasetId}::uuid FOR UPDATE`; // numbers rise one by one
     const equal = await tx.datasetVersion.findMany({ where: { datasetId, digest: parsed.digest } });
-    // The table alone does not tell everything: ignored columns and renamed values are not in it, and the edge needs them.
+    // The table does not tell everything: ignored columns and renamed values are not in it, and the edge needs them.
     const same = equal.find(({ columns }) => canonicalJson(StoredColumns.parse(columns)) === meaning);
     if (same) return same.id;
     const last = await tx.datasetVersion.aggregate({ where: { datasetId }, _max: { number: true } });

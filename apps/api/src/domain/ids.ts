@@ -55,7 +55,7 @@ export function globalId(type: NodeType) {
   });
 }
 
-/** For relay's plugin: unreadable ids and ids of no node are read as a project's that does not exist, so `node` is null. */
+/** For relay's plugin: what is no node's id is read as that of a project that does not exist, so `node` is null. */
 export function decodeGlobalID(globalId: string): { typename: NodeType; id: string } {
   for (const typename of NODE_TYPES) {
     const id = fromGlobalId(typename, globalId);

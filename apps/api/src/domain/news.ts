@@ -1,6 +1,6 @@
 /**
- * Waiting for news of a topic. Notifications can be lost (a broken connection), so waiting is always bounded and whoever
- * waits looks at the rows again, news or not.
+ * Waiting for news of a topic. Notifications can be lost (a broken connection), so waiting is always bounded and
+ * whoever waits looks at the rows again, news or not.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PubSub, Topic } from '../deps.ts';

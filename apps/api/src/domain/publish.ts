@@ -38,8 +38,8 @@ interface Publication {
 }
 
 /**
- * Run SUCCEEDED, Artifact, the next ModelVersion and its HOLDOUT Evaluation, all or nothing. The same attempt saying the
- * same again gets the same version.
+ * Run SUCCEEDED, Artifact, the next ModelVersion and its HOLDOUT Evaluation, all or nothing. The same attempt saying
+ * the same again gets the same version.
  */
 export async function completeRun(deps: Deps, caller: Caller, input: Input): Promise<{ modelVersionId: string }> {
   const { projectId } = await trainableRun(deps, caller, input.runId);
@@ -167,7 +167,7 @@ function checkManifest(spec: RunSpec, manifest: Manifest): void {
 
 /** The tolerance of the coarsest engine (GPU, TFJS); a trainer cannot grant itself a wider one. */
 const MAX_TOLERANCE = 1e-3;
-/** Outputs of REGRESSION are compared standardised; fifty standard deviations from the mean is beyond any sane target. */
+/** REGRESSION is compared standardised; fifty standard deviations from the mean is beyond any sane target. */
 const MAX_STANDARDISED = 50;
 
 /**
@@ -180,8 +180,8 @@ function checkParity({ parity, manifest }: Input): void {
   if (tolerance <= MAX_TOLERANCE && maxAbsDiff <= allowed) return;
   throw new UserError(
     'PARITY_FAILED',
-    `Training engine and edge differ by ${maxAbsDiff} at a tolerance of ${tolerance}; at most ${allowed} is published, ` +
-      `at a tolerance of at most ${MAX_TOLERANCE}.`,
+    `Training engine and edge differ by ${maxAbsDiff} at a tolerance of ${tolerance}; ` +
+      `at most ${allowed} is published, at a tolerance of at most ${MAX_TOLERANCE}.`,
     ['parity'],
   );
 }

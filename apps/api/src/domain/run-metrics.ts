@@ -67,7 +67,8 @@ async function readSeries(
     ) numbered
     WHERE place = total - 1
        OR (total <= ${points} AND place < total)
-       OR (total > ${points} AND ${points} > 1 AND place % ceil((total - 1)::numeric / ${Math.max(1, points - 1)})::bigint = 0)
+       OR (total > ${points} AND ${points} > 1
+           AND place % ceil((total - 1)::numeric / ${Math.max(1, points - 1)})::bigint = 0)
     ORDER BY "runId", name, step`;
   const found = new Map<string, MetricSeries[]>();
   for (const { runId, name, ...point } of rows) {

@@ -29,7 +29,7 @@ const Budget = z.object({
   patience: z.int().min(1).max(100_000).nullish(),
 });
 
-/** What an experiment may say of its runs; what it does not say is chosen here. null and absent differ where null means off. */
+/** What an experiment may say of its runs; the rest is chosen here. null and absent differ where null means off. */
 export const SpecInput = z.object({
   task: Task.nullish(),
   target: z.string().nullish(),

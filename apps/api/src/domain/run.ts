@@ -1,4 +1,4 @@
-/** Runs as their owners see them: cancel, retry, follow. What trainers do with runs is in claim, attempt and publish. */
+/** Runs as their owners see them: cancel, retry, follow. What trainers do is in claim, attempt and publish. */
 import { z } from 'zod';
 import { type Caller, projectOf } from '../context.ts';
 import type { Deps } from '../deps.ts';
@@ -30,7 +30,7 @@ export async function cancelRun(deps: Deps, caller: Caller, { runId }: Input): P
   return { runId };
 }
 
-/** Queues a failed or canceled run again: same spec, same seed; attempts go on counting, so that old ones stay refused. */
+/** Queues a failed or canceled run again: same spec and seed. Attempts go on counting, so old ones stay refused. */
 export async function retryRun(deps: Deps, caller: Caller, { runId }: Input): Promise<{ runId: string }> {
   await deps.prisma.$transaction(async (tx) => {
     const { status, attempt } = await lockOwnRun(tx, caller, runId);

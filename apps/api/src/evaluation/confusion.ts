@@ -1,5 +1,5 @@
 /** The confusion matrix and what is counted from it: precision, recall and F1 with every averaging. Pure. */
-import type { Random } from '../data/random.ts';
+import type { Random } from '../random.ts';
 import { bootstrap, type Estimate, proportion, RESAMPLES } from './estimate.ts';
 import { multinomial } from './multinomial.ts';
 
@@ -84,7 +84,9 @@ function perClassValues(m: Margins, c: number) {
   };
 }
 
-/** Mean over the classes where the metric is defined (scikit-learn's zero_division=np.nan); null where it is for none. */
+/**
+ * Mean over the classes where the metric is defined (scikit-learn's zero_division=np.nan); null where it is for none.
+ */
 function mean(values: readonly (number | null)[], weights: readonly number[] | null): number | null {
   let [sum, total] = [0, 0];
   for (const [i, value] of values.entries()) {

@@ -1,5 +1,5 @@
 /** A number with its 95% interval: Wilson for proportions, seeded bootstrap for the rest. Pure. */
-import { type Random, seededRandom } from '../data/random.ts';
+import { type Random, seededRandom } from '../random.ts';
 
 /** A metric's value, its 95% interval and how many cases it rests on; null = undefined (0/0). */
 export interface Estimate {
@@ -17,7 +17,10 @@ export function undefinedEstimate(n: number): Estimate {
 /** The 97.5% quantile of the standard normal distribution. */
 const Z = 1.959963984540054;
 
-/** k of n with Wilson's score interval (E. B. Wilson, 1927, JASA 22:209), which stays inside [0, 1] and off a point at 0 and n. */
+/**
+ * k of n with Wilson's score interval (E. B. Wilson, 1927, JASA 22:209), which stays inside [0, 1] and off a point at
+ * 0 and n.
+ */
 export function proportion(k: number, n: number): Estimate {
   if (n === 0) return undefinedEstimate(0);
   const p = k / n;
@@ -31,7 +34,10 @@ export function proportion(k: number, n: number): Estimate {
 /** Draws of a bootstrap. */
 export const RESAMPLES = 1000;
 
-/** Draws where each costs a visit of every row: fewer beyond 50,000 rows, where intervals are narrow and time is not free. */
+/**
+ * Draws where each costs a visit of every row: fewer beyond 50,000 rows, where intervals are narrow and time is not
+ * free.
+ */
 export function rowResamples(n: number): number {
   return Math.max(RESAMPLES / 5, Math.min(RESAMPLES, Math.floor((RESAMPLES * 50_000) / Math.max(1, n))));
 }

@@ -1,4 +1,7 @@
-/** Every metric of a version, from predictions and truth alone: the one place that computes them. Pure, knows no storage. */
+/**
+ * Every metric of a version, from predictions and truth alone: the one place that computes them. Pure, knows no
+ * storage.
+ */
 import type { Table } from '@anneal/trainer/contract';
 import { PARTS } from '@anneal/trainer/contract';
 import type { PredictionsFile } from '../contract.ts';

@@ -1,5 +1,6 @@
+/** Random draws against their exact distributions. */
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../data/random.ts';
+import { seededRandom } from '../random.ts';
 import { binomial, logFactorials, multinomial } from './multinomial.ts';
 
 const DRAWS = 40_000;

@@ -1,7 +1,9 @@
 /** Exact draws from a multinomial: what resampling rows does to their counts, without touching the rows. Pure. */
-import type { Random } from '../data/random.ts';
+import type { Random } from '../random.ts';
 
-/** A function that fills `out` with a draw of sum(counts) rows, each falling into cell i with chance counts[i] / sum. */
+/**
+ * A function that fills `out` with a draw of sum(counts) rows, each falling into cell i with chance counts[i] / sum.
+ */
 export function multinomial(counts: readonly number[]): (random: Random, out: Uint32Array) => void {
   const total = counts.reduce((sum, count) => sum + count, 0);
   const logFactorial = logFactorials(total);
@@ -46,7 +48,8 @@ function byInversion(n: number, p: number, random: Random): number {
   return k;
 }
 
-// BTRS: transformed rejection with squeeze. W. Hörmann, 1993, "The generation of binomial random variates". Letters as there.
+// BTRS: transformed rejection with squeeze. W. Hörmann, 1993, "The generation of binomial random variates". Letters
+// as there.
 function byRejection(n: number, p: number, random: Random, logFactorial: Float64Array): number {
   const spread = Math.sqrt(n * p * (1 - p));
   const b = 1.15 + 2.53 * spread;

@@ -70,7 +70,8 @@ function rankRows(
   };
 }
 
-// Mann-Whitney: U / (positives x negatives), ties half; the row of rank i counts `weight[i]` times. Null where a class has no row.
+// Mann-Whitney: U / (positives x negatives), ties half; the row of rank i counts `weight[i]` times. Null where a
+// class has no row.
 function weightedAuc({ positive, endsTie }: RankedRows, weight: Uint16Array): number | null {
   let [pairs, positives, negatives] = [0, 0, 0];
   let [tiedPositives, tiedNegatives] = [0, 0];

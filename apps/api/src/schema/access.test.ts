@@ -1,4 +1,4 @@
-/** Who may call what: every root field refuses strangers and keys without its scope, and rows show themselves to no other project. */
+/** Who may call what: root fields refuse strangers and keys without their scope, rows hide from other projects. */
 import { readFileSync } from 'node:fs';
 import {
   type GraphQLField,

@@ -71,7 +71,7 @@ const QuotesEnum = builder.enumType('CsvQuotes', {
 
 payloadMutation('commitDatasetVersion', {
   description:
-    'Parses uploaded files into a new immutable version. The same content again answers with the version that there is. ' +
+    'Parses uploaded files into a new immutable version; the same content again answers with the version there is. ' +
     'What is wrong with the data comes as userErrors; what is only odd, as findings of the version.',
   scope: 'write',
   input: (t) => ({

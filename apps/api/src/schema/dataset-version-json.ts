@@ -1,4 +1,4 @@
-/** The parts of a dataset version that are stored as JSON: columns with their profile, balance, split, findings, sources. */
+/** The parts of a dataset version that are stored as JSON: columns, balance, split, findings, sources. */
 import { builder } from '../builder.ts';
 import type {
   StoredBalance,

@@ -19,7 +19,8 @@ describe('stageUpload and commitDatasetVersion', () => {
          digest byteLength missingValues createdAt dataset { name }
          columns { name kind role inferred reason values { from to } profile { count missing distinct min max mean std
            top { value count } } }
-         balance { label count } split { spec digest train validation test } findings { code severity message column count }
+         balance { label count } split { spec digest train validation test }
+         findings { code severity message column count }
          sources { filename digest byteLength } } } }`,
       { id },
     );
@@ -83,7 +84,7 @@ describe('createExperiment', () => {
     const version = await commit(api);
     const { runId } = await ask(api, version, { modelName: 'spec_test', seed: 3 });
     const { data } = await api.execute(
-      'query ($id: ID!) { run(id: $id) { status attempt progress seed spec engine error { code } modelVersion { id } } }',
+      'query ($id: ID!) { run(id: $id) { status attempt progress seed spec error { code } modelVersion { id } } }',
       { id: runId },
     );
     expect(data.run).toMatchObject({ status: 'QUEUED', attempt: 0, progress: 0, seed: 3, error: null });
@@ -132,6 +133,22 @@ describe('a run', () => {
       });
       expect(data.run).toEqual({ status: 'SUCCEEDED', progress: 1, modelVersion: { id: first.modelVersion.id } });
     }
+  });
+
+  it('gets a number of its own, also when several are completed at once', async () => {
+    const version = await commit(api);
+    const inputs = [];
+    for (const seed of [1, 2, 3]) {
+      await ask(api, version, { modelName: 'crowd', seed });
+      const claimed = await claim(api);
+      if (!claimed) throw new Error('nothing to claim');
+      inputs.push(await completion(api, claimed));
+    }
+    const all = await Promise.all([...inputs, ...inputs].map((input) => complete(api, input)));
+    expect(all.flatMap(({ userErrors }) => userErrors)).toEqual([]);
+    const numbers = all.map(({ modelVersion }) => modelVersion.number);
+    expect(numbers.slice(0, 3).toSorted()).toEqual([1, 2, 3]);
+    expect(numbers.slice(3)).toEqual(numbers.slice(0, 3));
   });
 
   it('is not completed by what does not fit', async () => {

@@ -1,4 +1,4 @@
-/** The one way to declare a mutation: `fooBar(input: FooBarInput!): FooBarPayload!` with `userErrors`. Knows no noun. */
+/** The one way to declare a mutation: `fooBar(input: FooBarInput!): FooBarPayload!` with `userErrors`. */
 import type { Scope } from '@anneal/edge/contract';
 import type { InputFieldMap, ObjectFieldsShape } from '@pothos/core';
 import type { z } from 'zod';

@@ -55,4 +55,5 @@ it('says nothing of runs of other projects, and refuses keys that may not read',
   const { secret } = await mutate(api, 'createProject', 'secret', { name: 'other' });
   expect((await follow(runId, secret).next()).done).toBe(true);
   expect((await follow(runId, api.keys.trainer).next()).value.errors[0].extensions.code).toBe('FORBIDDEN');
+  expect((await follow(runId, 'unknown').next()).value.errors[0].extensions.code).toBe('UNAUTHENTICATED');
 });

@@ -1,4 +1,4 @@
-/** For tests of the schema: the journey's steps over a real API, each one call. Knows no trainer: results are made up. */
+/** For tests of the schema: the journey's steps over a real API, each one call. What trainers compute is made up. */
 import type { Manifest } from '@anneal/edge/contract';
 import { decodeTable, PARTS, RunSpec } from '@anneal/trainer/contract';
 import { z } from 'zod';

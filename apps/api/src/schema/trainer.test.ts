@@ -1,4 +1,4 @@
-/** What trainers rely on: one claim per run, fenced writes, runs of the dead taken over. Clocks are moved, never waited for. */
+/** What trainers rely on: one claim per run, fenced writes, runs of the dead taken over. Clocks are moved. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startTestApi, type TestApi } from '../../../../test/testkit/api.ts';
 import { ask, claim, commit, complete, completion, expireLeases, mutate, type TestClaim, upload } from './testing.ts';

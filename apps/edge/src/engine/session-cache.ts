@@ -93,7 +93,7 @@ class Sessions {
     if (shared) return shared;
     const loading = this.#fetchAndCreate(key).finally(() => this.#loading.delete(key));
     this.#loading.set(key, loading);
-    void (loading.catch(() => {}));
+    pin(loading.catch(() => {}));
     return loading;
   }
 

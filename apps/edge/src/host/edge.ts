@@ -19,12 +19,15 @@ export interface EdgeHostOptions extends Omit<Config, 'watchdog'> {
   onLog: (line: string) => void;
 }
 
-/** Builds the Worker if its sources changed, and serves it. @throws Error naming the port when it is taken. */
-export async function startEdge(options: EdgeHostOptions): Promise<EdgeHost> {
+/**
+ * Builds the Worker if its sources changed, and serves it; `main` is the path of another main module than the built one.
+ * @throws Error naming the port when it is taken.
+ */
+export async function startEdge(options: EdgeHostOptions, main = WORKER): Promise<EdgeHost> {
   await buildWorker();
   configureMiniflare(WORKERD_WRAPPER);
   const watchdog = openWatchdog();
-  const miniflare = new Miniflare(miniflareOptions(options, watchdog));
+  const miniflare = new Miniflare(miniflareOptions(options, main, watchdog));
   const stop = async () => {
     await miniflare.dispose().finally(() => watchdog.close());
   };
@@ -47,7 +50,11 @@ function isPortTaken(error: unknown): boolean {
 }
 
 /** The bindings of wrangler.jsonc. */
-function miniflareOptions(options: EdgeHostOptions, watchdog: { folder: string; env: Record<string, string> }) {
+function miniflareOptions(
+  options: EdgeHostOptions,
+  main: string,
+  watchdog: { folder: string; env: Record<string, string> },
+) {
   const text = (value: string) => ({ type: 'text' as const, value });
   return {
     cf: false, // no look-up of Cloudflare's data: nothing here calls out but the outbox
@@ -65,7 +72,7 @@ function miniflareOptions(options: EdgeHostOptions, watchdog: { folder: string; 
           manifest: {
             mainModule: 'worker.mjs',
             modules: {
-              'worker.mjs': { type: 'esm', contents: readFileSync(WORKER, 'utf8') },
+              'worker.mjs': { type: 'esm', contents: readFileSync(main, 'utf8') },
               'ort.wasm': { type: 'wasm', contents: new Uint8Array(readFileSync(WORKER_WASM)) },
             },
           },

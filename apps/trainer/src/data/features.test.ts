@@ -6,7 +6,7 @@ import { GraphBuilder } from '../ir/builder.ts';
 import { encodeModel } from '../ir/encode.ts';
 import { buildFeatures, rawInputs } from './features.ts';
 import { RawGraph } from './raw-graph.ts';
-import { fitRecipe, MAX_CATEGORIES, type Recipe } from './recipe.ts';
+import { CLIP, fitRecipe, MAX_CATEGORIES, type Recipe } from './recipe.ts';
 import { rowsOf } from './rows.ts';
 import { column, runSpec, table } from './testing.ts';
 
@@ -75,7 +75,7 @@ describe.each([
   test('what training never saw: far numbers are clipped, unknown and missing categories take slot 0', async () => {
     const rows = await features(recipe, trained, rowsOf(trained, 'TEST'));
     const z = (age: number) => Math.fround((age - AGE.center) / AGE.scale);
-    expect(rows[0]).toEqual([10, Math.fround(0.3 - 0.1), 0, 1, 0, 0, 0, 1, 0, 0]);
+    expect(rows[0]).toEqual([CLIP, Math.fround(0.3 - 0.1), 0, 1, 0, 0, 0, 1, 0, 0]);
     expect(rows[1]).toEqual([z(3), 0, 1, 0, 0, 0, 1, 1, 0, 0]);
   });
 

@@ -34,8 +34,8 @@ export interface Recipe {
 export const MAX_CATEGORIES = 100;
 
 /**
- * One outlier must not throw the network: beyond ten standard deviations only the sign says something.
- * Heavy tails (populations, capital gains) reach 30 and more.
+ * One outlier must not throw the network: heavy tails (populations, capital gains) reach 30 standard deviations. Cutting
+ * at 5 was as good as at 10 on california_housing and adult, and better on the smaller tables.
  */
 export const CLIP = 5;
 

@@ -5,13 +5,14 @@ import { DATA_TYPES, type DataType, type Tensor } from './types.ts';
 /** What a tensor can be made from: numbers for numeric types, booleans for BOOL, strings for STRING. */
 export type Values = ArrayLike<number> | readonly bigint[] | readonly boolean[] | readonly string[];
 
-const NUMERIC: { readonly [type in DataType]?: (values: ArrayLike<number>) => ArrayBufferView } = {
-  FLOAT: (values) => (values instanceof Float32Array ? values : Float32Array.from(values)),
-  DOUBLE: (values) => (values instanceof Float64Array ? values : Float64Array.from(values)),
-  INT32: (values) => (values instanceof Int32Array ? values : Int32Array.from(values)),
-  INT64: (values) => BigInt64Array.from(values, BigInt),
-  UINT8: (values) => Uint8Array.from(values),
-  INT8: (values) => Int8Array.from(values),
+/** Typed arrays pass as they are: large weights should not be walked through element by element. */
+const NUMERIC: { readonly [type in DataType]?: (values: ArrayLike<unknown>) => ArrayBufferView } = {
+  FLOAT: (values) => (values instanceof Float32Array ? values : Float32Array.from(values, Number)),
+  DOUBLE: (values) => (values instanceof Float64Array ? values : Float64Array.from(values, Number)),
+  INT32: (values) => (values instanceof Int32Array ? values : Int32Array.from(values, Number)),
+  INT64: (values) => BigInt64Array.from(values, (value) => (typeof value === 'bigint' ? value : BigInt(Number(value)))),
+  UINT8: (values) => Uint8Array.from(values, Number),
+  INT8: (values) => Int8Array.from(values, Number),
   BOOL: (values) => Uint8Array.from(values, (value) => (value ? 1 : 0)),
 };
 
@@ -25,7 +26,7 @@ export function tensorOf(name: string, type: DataType, dims: readonly number[], 
   if (type === 'STRING') return { name, type, dims, data: Array.from(values, String) };
   const convert = NUMERIC[type];
   if (!convert) throw new GraphError(`tensor "${name}": ${type} cannot be made from JavaScript values`);
-  const typed = convert(Array.isArray(values) ? values.map(Number) : (values as ArrayLike<number>));
+  const typed = convert(values);
   // Typed arrays have the machine's byte order; every machine that runs Node is little-endian, as ONNX wants it.
   return { name, type, dims, data: new Uint8Array(typed.buffer, typed.byteOffset, typed.byteLength).slice() };
 }

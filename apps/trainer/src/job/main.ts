@@ -3,6 +3,7 @@
  * or a kill costs one run. It ends by itself when the trainer that started it dies, because its channel closes.
  */
 import { nodeRuntime } from '@anneal/edge/engine/node';
+import { availableEngines } from '../engine/index.ts';
 import { JobFailure } from '../failure.ts';
 import { Api, ApiError, StaleAttempt } from '../worker/api.ts';
 import { createLog } from '../worker/log.ts';
@@ -12,6 +13,8 @@ import { train } from './train.ts';
 /** Signs of life more often than this tell the trainer nothing new. */
 const BEAT_MS = 100;
 
+// Both load while the process waits for its claim.
+void availableEngines();
 const edge = nodeRuntime();
 edge.catch(() => {}); // whoever awaits it will see it; until then it must not end the process
 

@@ -3,10 +3,11 @@ import { Manifest, type ManifestColumn } from '@anneal/edge/contract';
 import type { RunSpec } from '../contract.ts';
 import { rawInputs } from '../data/features.ts';
 import type { Recipe } from '../data/recipe.ts';
+import { JobFailure } from '../failure.ts';
 import type { Claim } from '../worker/operations.ts';
 import { sha256 } from './digest.ts';
 
-/** Describes an artifact to the edge: every column of the dataset but the target, used or not. */
+/** Describes an artifact to the edge: every column of the dataset but the target, used or not. @throws JobFailure */
 export function buildManifest(o: {
   spec: RunSpec;
   recipe: Recipe;
@@ -17,6 +18,9 @@ export function buildManifest(o: {
   const { spec, recipe, artifact, threshold, dataset } = o;
   const categories = new Map(recipe.categorical.map((c) => [c.name, c.categories.filter((text) => text !== '')]));
   const used = new Set(spec.features.map((feature) => feature.name));
+  const absent = spec.features.find((feature) => !dataset.columns.some((column) => column.name === feature.name));
+  if (absent)
+    throw new JobFailure('DATA_MISMATCH', `feature "${absent.name}": the dataset version has no column of that name`);
   const columns = dataset.columns
     .filter((column) => column.name !== spec.target)
     .map(({ name, kind, values }): ManifestColumn => {

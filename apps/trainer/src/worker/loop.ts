@@ -12,7 +12,7 @@ export interface LoopOptions {
   api: Api;
   key: string;
   name: string;
-  engines: string[];
+  engines: readonly string[];
   log: Log;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** Aborted: no more claims; a running job is killed and its run left to its lease. */
@@ -94,7 +94,7 @@ async function settle(claim: Claim, failure: { code: string; message: string }, 
   const { runId, attempt } = claim;
   try {
     await failRun(options.api, { runId, attempt, ...failure }, { signal: options.signal });
-    log.warn('run failed', failure);
+    log.warn('run failed', { code: failure.code, reason: failure.message });
   } catch (error) {
     if (error instanceof StaleAttempt) log.warn('run was no longer ours', { error: error.message });
     else log.error('the run could not be failed; its lease will end', { error: messageOf(error) });

@@ -41,7 +41,7 @@ const Nothing = z.object({});
 /** Waits on the server's side for a queued run; null when none came. */
 export async function claimRun(
   api: Api,
-  input: { worker: string; engines: string[]; waitSeconds: number },
+  input: { worker: string; engines: readonly string[]; waitSeconds: number },
   signal?: AbortSignal,
 ): Promise<Claim | null> {
   const document = `mutation ClaimRun($input: ClaimRunInput!) { claimRun(input: $input) { claim {

@@ -1,0 +1,161 @@
+import { PredictionsFile } from '@anneal/api/contract';
+import { Manifest } from '@anneal/edge/contract';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { RunSpec, Table } from '../contract.ts';
+import { column, runSpec, table } from '../data/testing.ts';
+import { Random } from '../random.ts';
+import { Api } from './api.ts';
+import { createLog } from './log.ts';
+import { runTrainer } from './loop.ts';
+import { KEY, PlayedApi } from './testing.ts';
+
+const random = Random.from(5, 'loop');
+const cells = Array.from({ length: 200 }, () => random.normal());
+const small: Table = table(
+  [column('a', cells)],
+  cells.map((cell) => (cell > 0 ? 'up' : 'down')),
+  cells.map((_, i) => (i % 5 === 0 ? 'TEST' : 'TRAIN')),
+);
+const quick: RunSpec = runSpec(small, { budget: { maxEpochs: 20, maxSeconds: null, patience: null } });
+/** Never ends by itself within a test. */
+const endless: RunSpec = runSpec(small, { budget: { maxEpochs: 100_000, maxSeconds: null, patience: null } });
+
+let played: PlayedApi;
+let lines: Record<string, unknown>[];
+let end: AbortController;
+let running: Promise<void>;
+
+function startTrainer(options: { key?: string; stallMs?: number; jobModule?: URL } = {}): void {
+  const { key = KEY, ...more } = options;
+  const api = new Api({ url: played.url, key, firstWaitMs: 5 });
+  const log = createLog('info', {}, (line) => lines.push(JSON.parse(line)));
+  const common = { api, key, name: 'test', engines: ['AUTO'], log, logLevel: 'error', signal: end.signal } as const;
+  running = runTrainer({ ...common, heartbeatMs: 50, ...more });
+}
+/** The job process of the run that was claimed last. */
+const pidOf = () => Number(lines.findLast((line) => line.message === 'run claimed')?.pid);
+/** The trainer has reaped its children by the time it speaks of them, so a dead one has no pid any more. */
+function alive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+beforeEach(async () => {
+  played = await PlayedApi.start();
+  lines = [];
+  end = new AbortController();
+});
+afterEach(async () => {
+  end.abort();
+  await running;
+  await played.close();
+});
+
+describe('the loop', () => {
+  test('takes runs one after the other from claim to version', async () => {
+    const runs = [played.queue('first', small, quick), played.queue('second', small, quick)];
+    startTrainer();
+    for (const run of runs) await played.until(() => run.status === 'SUCCEEDED');
+    const [first, second] = runs.map((run) => run.completed ?? {});
+    const manifest = Manifest.parse(first?.manifest);
+    expect(manifest).toEqual(second?.manifest);
+    expect(played.blobs.get(String(first?.artifactToken))).toHaveLength(manifest.artifact.byteLength);
+    const file = JSON.parse(played.blobs.get(String(first?.predictionsToken))?.toString() ?? '');
+    expect(PredictionsFile.parse(file).rows).toHaveLength(40);
+    expect(first).toMatchObject({ attempt: 1, parity: { labelAgreement: 1 }, wasmDigest: expect.any(String) });
+    const steps = runs[0]?.points.filter((point) => point.name === 'train_loss').map((point) => point.step);
+    expect(steps).toEqual(Array.from({ length: 20 }, (_, epoch) => (epoch + 1) * 5)); // 160 rows in batches of 32
+  });
+
+  test('reports progress while it works and cancels a run that its owner gives up', async () => {
+    const run = played.queue('given-up', small, endless);
+    startTrainer();
+    await played.until(() => run.progress > 0);
+    const pid = pidOf();
+    run.cancelRequested = true;
+    const asked = performance.now();
+    await played.until(() => run.status === 'CANCELED');
+    expect(performance.now() - asked).toBeLessThan(1000);
+    expect(alive(pid)).toBe(false);
+  });
+
+  test('a job that is killed fails its run, and the next one is served', async () => {
+    const run = played.queue('killed', small, endless);
+    startTrainer();
+    await played.until(() => run.points.length > 0);
+    process.kill(pidOf(), 'SIGKILL');
+    await played.until(() => run.status === 'FAILED');
+    expect(run.error).toEqual({ code: 'JOB_CRASHED', message: 'the job process was ended by SIGKILL.' });
+    const next = played.queue('next', small, quick);
+    await played.until(() => next.status === 'SUCCEEDED');
+  });
+
+  test('a job that crashes fails its run with the end of its stderr', async () => {
+    const jobModule = new URL('./no-such-job.ts', import.meta.url);
+    const run = played.queue('broken', small, quick);
+    startTrainer({ jobModule });
+    await played.until(() => run.status === 'FAILED');
+    expect(run.error).toMatchObject({ code: 'JOB_CRASHED', message: expect.stringContaining('MODULE_NOT_FOUND') });
+  });
+
+  test('an attempt that was replaced stops and writes nothing more', async () => {
+    const run = played.queue('replaced', small, endless);
+    startTrainer();
+    await played.until(() => run.points.length > 0);
+    const pid = pidOf();
+    run.attempt++; // another trainer has claimed it
+    await played.until(() => lines.some((line) => line.message === 'run ended' && line.outcome === 'STALE'));
+    expect(alive(pid)).toBe(false);
+    expect({ status: run.status, error: run.error }).toEqual({ status: 'RUNNING', error: null });
+    expect(played.calls).not.toContain('failRun');
+  });
+
+  test('a job without a sign of life is killed', async () => {
+    const run = played.queue('hung', small, quick);
+    startTrainer({ stallMs: 0 });
+    await played.until(() => run.status === 'FAILED');
+    expect(run.error?.code).toBe('JOB_STALLED');
+  });
+
+  test('when told to end it kills the job and leaves the run to its lease', async () => {
+    const run = played.queue('left', small, endless);
+    startTrainer();
+    await played.until(() => run.points.length > 0);
+    const pid = pidOf();
+    end.abort();
+    await running;
+    expect(alive(pid)).toBe(false);
+    expect({ status: run.status, error: run.error }).toEqual({ status: 'RUNNING', error: null });
+    end = new AbortController();
+    run.spec = { ...Object(run.spec), budget: quick.budget };
+    played.expireLease(run.id);
+    startTrainer();
+    await played.until(() => run.status === 'SUCCEEDED');
+    expect(run.attempt).toBe(2);
+  });
+
+  test('an API that is away is asked again', async () => {
+    played.outages.push(503, 502, 500);
+    const run = played.queue('patient', small, quick);
+    startTrainer();
+    await played.until(() => run.status === 'SUCCEEDED');
+    expect(played.outages).toEqual([]);
+  });
+
+  test('failures of the job carry their code to the API', async () => {
+    const unreadable = played.queueRaw('unreadable', { formatVersion: 99 }, 'none');
+    const diverging = played.queue('diverging', small, {
+      ...runSpec(small),
+      optimizer: { kind: 'SGD', learningRate: 1e38, momentum: 0, weightDecay: 0 },
+    });
+    const elsewhere = played.queue('elsewhere', small, { ...quick, features: [{ name: 'z', kind: 'NUMERIC' }] });
+    startTrainer();
+    for (const run of [unreadable, diverging, elsewhere]) await played.until(() => run.status === 'FAILED');
+    expect(unreadable.error).toMatchObject({ code: 'SPEC_INVALID', message: expect.stringContaining('formatVersion') });
+    expect(diverging.error?.code).toBe('DIVERGED');
+    expect(elsewhere.error).toMatchObject({ code: 'DATA_MISMATCH', message: expect.stringContaining('"z"') });
+  });
+});
