@@ -1,4 +1,6 @@
-/** Accuracy of the defaults on published data sets, through the public operations, next to the reference of DATASETS.md. */
+/**
+ * Accuracy of the defaults on published data sets, through the public operations, next to the reference of DATASETS.md.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import {
@@ -58,7 +60,9 @@ type Data = (typeof DATA)[number];
 const SEEDS = [1, 2, 3, 4, 5];
 
 const SCORE = `query ($id: ID!) {
-  modelVersion(id: $id) { evaluation(source: HOLDOUT) { n accuracy { value } f1(average: MACRO) { value } r2 { value } } }
+  modelVersion(id: $id) {
+    evaluation(source: HOLDOUT) { n accuracy { value } f1(average: MACRO) { value } r2 { value } }
+  }
 }`;
 type Estimate = { value: number } | null;
 interface Scored {

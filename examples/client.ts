@@ -1,4 +1,7 @@
-/** A small client of Anneal over fetch alone: GraphQL, uploads, waiting for a run, predicting. Copy it, or learn from it. */
+/**
+ * A small client of Anneal over fetch alone: GraphQL, uploads, waiting for a run, predicting. Copy it, or learn from
+ * it.
+ */
 
 /** Where the stack is and what opens it: from the environment, or from the stack.json that `npm start` writes. */
 export interface Connection {
@@ -104,13 +107,13 @@ export async function createExperiment(to: Connection, input: object): Promise<s
 }
 
 const RUN = `query ($id: ID!) {
-  run(id: $id) { status attempt progress error { code message } modelVersion { id number } }
+  run(id: $id) { status attempt progress error modelVersion { id number } }
 }`;
 export interface Run {
   status: 'QUEUED' | 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'CANCELED';
   attempt: number;
   progress: number;
-  error: { code: string; message: string } | null;
+  error: string | null;
   modelVersion: { id: string; number: number } | null;
 }
 
@@ -124,7 +127,7 @@ export async function finished(to: Connection, id: string, progress: (run: Run) 
     progress(run);
     if (run.modelVersion && run.status === 'SUCCEEDED') return run.modelVersion;
     if (run.status === 'FAILED' || run.status === 'CANCELED')
-      throw new Error(`the run ended ${run.status}: ${run.error?.code ?? ''} ${run.error?.message ?? ''}`);
+      throw new Error(`the run ended ${run.status}: ${run.error ?? ''}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

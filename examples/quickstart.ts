@@ -1,6 +1,7 @@
 /**
  * The quick start of `npm start`: one network, two ways to train it, measured on rows that neither has seen.
- * Version 1 is the article's recipe taken literally; version 2 gives the same network what it needs. See docs/quickstart.md.
+ * Version 1 is the article's recipe taken literally; version 2 gives the same network what it needs. See
+ * docs/quickstart.md.
  */
 import {
   type Connection,
@@ -113,5 +114,6 @@ const answer = await predict(to, MODEL, [instance('wide', 11)]);
 const [first] = answer.predictions;
 say(`\nEdge prediction (one row of class "wide"):`);
 say(
-  `  ${to.edge}/v1/endpoints/${MODEL}/predict -> v${answer.version} "${first?.label}", score ${first?.score?.toFixed(4)}`,
+  `  ${to.edge}/v1/endpoints/${MODEL}/predict -> v${answer.version} "${first?.label}", ` +
+    `score ${first?.score?.toFixed(4)}`,
 );

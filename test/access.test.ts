@@ -140,7 +140,8 @@ describe('access', () => {
       `createExperiment(input: { name: "x", datasetVersionId: "${ids.datasetVersionId}" }) { userErrors { code } }`,
       `commitDatasetVersion(input: { datasetId: "${ids.datasetId}", uploadTokens: ["${ids.uploadToken}"], format: CSV,
         target: "b" }) { userErrors { code } }`,
-      `deploy(input: { endpoint: "x", variants: [{ modelVersionId: "${ids.modelVersionId}" }] }) { userErrors { code } }`,
+      `deploy(input: { endpoint: "x", variants: [{ modelVersionId: "${ids.modelVersionId}" }] }) {
+        userErrors { code } }`,
       `failRun(input: { runId: "${ids.runId}", attempt: 1, code: "X", message: "x" }) { userErrors { code } }`,
     ];
     for (const call of calls) {

@@ -1,4 +1,7 @@
-/** Kill -9 of the trainer in the middle of a run: the run goes on with attempt 2, one version comes out, late writes fail. */
+/**
+ * Kill -9 of the trainer in the middle of a run: the run goes on with attempt 2, one version comes out, late writes
+ * fail.
+ */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

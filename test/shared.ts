@@ -1,4 +1,6 @@
-/** The one place that knows where the shared data sets and models are; tests that need them skip where they are absent. */
+/**
+ * The one place that knows where the shared data sets and models are; tests that need them skip where they are absent.
+ */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 

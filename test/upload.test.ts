@@ -65,7 +65,8 @@ describe('uploads', () => {
 
   it('a token without its bytes cannot be committed', async () => {
     const to = stack.connection;
-    const staged = `mutation { stageUpload(input: { filename: "a", byteLength: 4, mediaType: "text/csv" }) { upload { token } }
+    const staged = `mutation {
+      stageUpload(input: { filename: "a", byteLength: 4, mediaType: "text/csv" }) { upload { token } }
       createDataset(input: { name: "x" }) { dataset { id } } }`;
     type Staged = { stageUpload: { upload: { token: string } }; createDataset: { dataset: { id: string } } };
     const { stageUpload, createDataset } = await graphql<Staged>(to, staged);
@@ -76,7 +77,8 @@ describe('uploads', () => {
       target: 'a',
     };
     const commit =
-      'mutation ($input: CommitDatasetVersionInput!) { commitDatasetVersion(input: $input) { userErrors { code field message } } }';
+      'mutation ($input: CommitDatasetVersionInput!) { commitDatasetVersion(input: $input) { userErrors { ' +
+      'code field message } } }';
     await expect(graphql(to, commit, { input })).rejects.toThrow(/uploadTokens/);
   });
 });

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Prisma's schema engine without the downloaded binary: the same Rust engine as WebAssembly (@prisma/schema-engine-wasm,
-// pinned to the engine hash of our prisma version) behind the JSON-RPC over stdio that the prisma CLI speaks.
-// See prisma.config.ts.
+// Prisma's schema engine without the downloaded binary: the same Rust engine as WebAssembly
+// (@prisma/schema-engine-wasm, pinned to the engine hash of our prisma version) behind the JSON-RPC over stdio that the
+// prisma CLI speaks. See prisma.config.ts.
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// Makes a checkout ready to run: dependencies, then the generated code and bundles. Runs before `npm start` and `npm test`,
-// on whatever Node the machine has; does nothing where everything is fresh. Plain JavaScript: nothing is installed yet.
+// Makes a checkout ready to run: dependencies, then the generated code and bundles. Runs before `npm start` and `npm
+// test`, on whatever Node the machine has; does nothing where everything is fresh. Plain JavaScript: nothing is
+// installed yet.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
@@ -54,7 +55,8 @@ async function install() {
   const lock = path.join(ROOT, 'package-lock.json');
   const installed = path.join(ROOT, 'node_modules/.package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
-  // onnxruntime-node's install script would fetch CUDA files from outside the registry; the CPU library is in the package
+  // onnxruntime-node's install script would fetch CUDA files from outside the registry; the CPU library is in the
+  // package
   const env = { ONNXRUNTIME_NODE_INSTALL: 'skip' };
   await run(
     'installing dependencies (about a minute)',

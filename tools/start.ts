@@ -1,4 +1,6 @@
-/** `npm start`: the one-machine stack. PostgreSQL + API, edge and trainer as supervised children; then the quick start. */
+/**
+ * `npm start`: the one-machine stack. PostgreSQL + API, edge and trainer as supervised children; then the quick start.
+ */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';

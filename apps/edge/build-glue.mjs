@@ -74,8 +74,9 @@ declare const factory: OrtFactory;
 export default factory;
 `;
 
-// No Node branch (workerd has process.versions now), no pthread branch, no import.meta.url (undefined in workerd), and no
-// Atomics.waitAsync waiter: a single-threaded heap never needs the pthread mailbox, and the waiter keeps a dropped heap alive.
+// No Node branch (workerd has process.versions now), no pthread branch, no import.meta.url (undefined in workerd),
+// and no Atomics.waitAsync waiter: a single-threaded heap never needs the pthread mailbox, and the waiter keeps a
+// dropped heap alive.
 async function glue() {
   const { build } = await import('esbuild');
   const stub = { contents: 'export {}' };

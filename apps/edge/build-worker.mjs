@@ -1,5 +1,5 @@
-// Makes dist/: the Worker as one module and the WebAssembly file beside it, for Miniflare and plain workerd (wrangler bundles
-// by itself). Brings the glue up to date first; does nothing when no input has changed.
+// Makes dist/: the Worker as one module and the WebAssembly file beside it, for Miniflare and plain workerd (wrangler
+// bundles by itself). Brings the glue up to date first; does nothing when no input has changed.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';

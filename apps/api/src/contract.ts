@@ -1,4 +1,7 @@
-/** What the API reads from its workers: prediction events from the edge, predictions of the held-out rows from the trainer. */
+/**
+ * What the API reads from its workers: prediction events from the edge, predictions of the held-out rows from the
+ * trainer.
+ */
 import { z } from 'zod';
 
 /** One per predict request, failures too; `id` (UUIDv7) dedupes. */

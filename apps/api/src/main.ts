@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type Config, readConfig } from './config.ts';
 import type { Deps } from './deps.ts';
 import { bootstrap } from './domain/bootstrap.ts';
+import { sweepRuns } from './domain/claim.ts';
 import { startPusher } from './domain/edge-push.ts';
 import { startRetention } from './domain/retention.ts';
 import { createSessions } from './http/session.ts';
@@ -15,6 +16,8 @@ import { folderBlobs } from './storage/blobs.ts';
 import { openDatabase } from './storage/database.ts';
 import { postgresPubSub } from './storage/pubsub.ts';
 
+/** How often runs whose last lease has run out are looked for. */
+const SWEEP_MS = 10_000;
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 async function listen(server: Server, config: Config): Promise<number> {
@@ -66,9 +69,14 @@ async function main(): Promise<void> {
   startPusher(deps, ending.signal);
   startRetention(deps, { days: config.eventRetentionDays, signal: ending.signal });
 
+  // claims sweep too; this is for the time when no trainer asks
+  const sweep = () => void sweepRuns(deps).catch((e) => log.error('cannot sweep expired runs', { error: String(e) }));
+  const sweeping = setInterval(sweep, SWEEP_MS).unref();
+
   const end = async () => {
     if (ending.signal.aborted) return;
     ending.abort();
+    clearInterval(sweeping);
     server.close();
     server.closeAllConnections();
     await pubsub.close();

@@ -1,5 +1,6 @@
 /**
- * The admin door: the API's signed pushes of artifacts and routes. Knows no API key; who signs with the shared secret may push.
+ * The admin door: the API's signed pushes of artifacts and routes. Knows no API key; who signs with the shared secret
+ * may push.
  *   PUT      /admin/artifacts/{digest}   the bytes; 200 {digest}
  *   GET|HEAD /admin/artifacts/{digest}   is it here? 200 {digest, byteLength} or 404, so that a push can be skipped
  *   PUT      /admin/routes/{endpoint}    a Route; 200 {revision} once it is warm and effective here
@@ -109,8 +110,8 @@ async function warm(sessions: SessionCache, route: Route, pin: Pin): Promise<voi
 }
 
 /**
- * Checks the signature over method, path, digest, revision and time. A replay within the window does no harm: artifacts are
- * immutable and an older revision is refused.
+ * Checks the signature over method, path, digest, revision and time. A replay within the window does no harm:
+ * artifacts are immutable and an older revision is refused.
  * @returns the signed revision. @throws HttpError 401.
  */
 async function verify(request: Request, signed: { digest: string; secret: string; now: number }): Promise<number> {

@@ -5,8 +5,8 @@ import { refuse } from './errors.ts';
 export const MAX_BODY_BYTES = 8 * 2 ** 20;
 
 /**
- * What is read of a body that nobody wants. Without it the connection closes under a client that is still sending, which
- * then sees a broken pipe in place of the reason.
+ * What is read of a body that nobody wants. Without it the connection closes under a client that is still sending,
+ * which then sees a broken pipe in place of the reason.
  */
 const MAX_DISCARDED_BYTES = 32 * 2 ** 20;
 

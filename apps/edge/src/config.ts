@@ -1,4 +1,6 @@
-/** The self-hosted edge's environment, read once; all mistakes in one message. The Worker itself has bindings instead. */
+/**
+ * The self-hosted edge's environment, read once; all mistakes in one message. The Worker itself has bindings instead.
+ */
 import path from 'node:path';
 import { z } from 'zod';
 

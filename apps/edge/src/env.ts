@@ -1,6 +1,6 @@
 /**
- * What the Worker is bound to, and the few interfaces of Cloudflare's runtime that the edge uses (their full types are a
- * package of their own). wrangler.jsonc and host/ make these bindings.
+ * What the Worker is bound to, and the few interfaces of Cloudflare's runtime that the edge uses (their full types
+ * are a package of their own). wrangler.jsonc and host/ make these bindings.
  */
 import type { PredictionEvent } from '@anneal/api/contract';
 

@@ -1,4 +1,6 @@
-/** The router: a request in, a response out, one log line each. Made of named parts; sees no binding of the platform. */
+/**
+ * The router: a request in, a response out, one log line each. Made of named parts; sees no binding of the platform.
+ */
 import type { AdminDoor } from './admin.ts';
 import { discardBody } from './body.ts';
 import type { Pin, SessionCache } from './engine/index.ts';

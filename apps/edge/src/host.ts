@@ -1,6 +1,7 @@
 /**
- * The self-hosted edge as a process: `npm run edge`, and one child of `npm start`. Prints {"ready":true,"url":...} on stdout
- * when it serves; the Worker's log goes to stderr. Ends on SIGTERM, SIGINT, SIGHUP and, if asked to, with its stdin.
+ * The self-hosted edge as a process: `npm run edge`, and one child of `npm start`. Prints {"ready":true,"url":...} on
+ * stdout when it serves; the Worker's log goes to stderr. Ends on SIGTERM, SIGINT, SIGHUP and, if asked to, with its
+ * stdin.
  */
 import { readConfig } from './config.ts';
 import { type EdgeHost, startEdge } from './host/edge.ts';

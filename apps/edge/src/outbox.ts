@@ -1,10 +1,10 @@
 /**
- * Prediction events on their way to the API, kept in a Durable Object's SQLite until the API has said 2xx. Knows storage and
- * a way to send; worker.ts gives it both.
+ * Prediction events on their way to the API, kept in a Durable Object's SQLite until the API has said 2xx. Knows
+ * storage and a way to send; worker.ts gives it both.
  *
  * While the API is down or refuses the key, events wait and are tried again for ever. An event that the API calls
- * invalid must not block those behind it: a refused batch is halved until the event stands alone, which is then moved to
- * the table `refused` (the last thousand are kept, for people to look at).
+ * invalid must not block those behind it: a refused batch is halved until the event stands alone, which is then moved
+ * to the table `refused` (the last thousand are kept, for people to look at).
  */
 import type { PredictionEvent } from '@anneal/api/contract';
 import type { DurableObjectStorage, SqlValue } from './env.ts';

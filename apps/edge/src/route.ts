@@ -5,7 +5,9 @@ import type { R2Bucket, R2Object, R2ObjectBody } from './env.ts';
 import { HttpError, refuse, unavailable } from './errors.ts';
 import { type Log, reason } from './log.ts';
 
-/** An entry older than this is not used before it was compared with R2: so a revoked key works a second longer at most. */
+/**
+ * An entry older than this is not used before it was compared with R2: so a revoked key works a second longer at most.
+ */
 const MAX_AGE_MS = 1_000;
 /** From this age on the next request refreshes behind its answer, so that busy endpoints never wait for R2. */
 const REFRESH_AGE_MS = 500;
@@ -15,7 +17,10 @@ const MAX_ENTRIES = 10_000;
 const MAX_WRITE_ATTEMPTS = 4;
 
 export interface RouteSource {
-  /** The endpoint's route, undefined when there is none. @throws HttpError 503 when R2 does not answer and nothing is known. */
+  /**
+   * The endpoint's route, undefined when there is none. @throws HttpError 503 when R2 does not answer and nothing is
+   * known.
+   */
   get(endpoint: string, pin: Pin): Promise<Route | undefined>;
   /**
    * Writes a route whose revision is not older than the one in R2, and makes it effective here. `prepare` runs once the

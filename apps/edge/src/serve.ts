@@ -1,6 +1,6 @@
 /**
- * From a key and an endpoint to predictions: who may call, which variant answers, and the event that tells the API. Knows
- * no HTTP body: the forms of protocol/ stand before it.
+ * From a key and an endpoint to predictions: who may call, which variant answers, and the event that tells the API.
+ * Knows no HTTP body: the forms of protocol/ stand before it.
  */
 import type { PredictionEvent } from '@anneal/api/contract';
 import type { Prediction, PredictRequest, PredictResponse, Route, Scope } from './contract.ts';
@@ -97,8 +97,8 @@ interface Outcome {
 }
 
 /**
- * `durationUs` is wall time by performance.now() from the request's arrival to its answer. On Cloudflare that clock stands
- * still while code computes and moves with I/O only, so there it says what loading and waiting cost; in the
+ * `durationUs` is wall time by performance.now() from the request's arrival to its answer. On Cloudflare that clock
+ * stands still while code computes and moves with I/O only, so there it says what loading and waiting cost; in the
  * self-hosted process it includes the computing.
  */
 function eventOf(

@@ -18,8 +18,8 @@ export function pickVariant<V extends { weight: number }>(
 }
 
 /**
- * A text's place in [0, 1): FNV-1a, then MurmurHash3's finalizer (fmix32). Without the finalizer similar keys stay close:
- * measured, a share of 10% got 4% of "user-1", "user-2", ...
+ * A text's place in [0, 1): FNV-1a, then MurmurHash3's finalizer (fmix32). Without the finalizer similar keys stay
+ * close: measured, a share of 10% got 4% of "user-1", "user-2", ...
  */
 export function unitHash(text: string): number {
   let h = 0x811c9dc5;

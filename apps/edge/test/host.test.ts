@@ -12,6 +12,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ADMIN_SECRET, EDGE_KEY } from './stand.ts';
 
 const EDGE = path.resolve(import.meta.dirname, '..');
+// This Node first: wrangler's build command starts `node`.
+const BASE_ENV = { PATH: `${path.dirname(process.execPath)}:${process.env.PATH}` };
 type Host = ChildProcessByStdio<Writable, Readable, Readable>;
 
 let data = '';
@@ -24,7 +26,7 @@ function startHost(env: Record<string, string> = {}): Host {
   const variables = { API_URL: 'http://127.0.0.1:9', EDGE_KEY, ADMIN_SECRET, EDGE_PORT: '0', EDGE_DATA: data, ...env };
   return spawn(process.execPath, [path.join(EDGE, 'src/host.ts')], {
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, HOME: data, ...variables },
+    env: { ...BASE_ENV, ...variables },
   });
 }
 
@@ -118,7 +120,7 @@ test('wrangler accepts the Worker for deployment', { timeout: 60_000 }, async ()
   const { stdout } = await promisify(execFile)(
     process.execPath,
     [wrangler, 'deploy', '--dry-run', '--outdir', path.join(data, 'wrangler')],
-    { cwd: EDGE, env: { PATH: process.env.PATH, HOME: data, WRANGLER_SEND_METRICS: 'false', CI: 'true' } },
+    { cwd: EDGE, env: { ...BASE_ENV, HOME: data, WRANGLER_SEND_METRICS: 'false', CI: 'true' } },
   );
   expect(stdout).toContain('--dry-run: exiting now.');
   expect(stdout).toContain('env.OUTBOX (Outbox)');

@@ -51,7 +51,9 @@ function model(graph: Onnx.IGraphProto): Uint8Array {
   return onnx.ModelProto.encode(proto).finish();
 }
 
-/** age (double, NaN = 30) and sex (string) -> features [N,2]: (age - 30) / 10 and 1 | -1 | 0 (missing) | 0.25 (unknown). */
+/**
+ * age (double, NaN = 30) and sex (string) -> features [N,2]: (age - 30) / 10 and 1 | -1 | 0 (missing) | 0.25 (unknown).
+ */
 const FEATURES = {
   input: [value('age', DOUBLE, ['N', 1]), value('sex', STRING, ['N', 1])],
   node: [
@@ -79,8 +81,8 @@ const FEATURES = {
 };
 
 /**
- * Classes [no, yes]: p(yes) = sigmoid(0.5 age' + 2 sex' + bias). Different `bias`, different bytes; `padding` makes it larger
- * by that many floats that nothing reads.
+ * Classes [no, yes]: p(yes) = sigmoid(0.5 age' + 2 sex' + bias). Different `bias`, different bytes; `padding` makes
+ * it larger by that many floats that nothing reads.
  */
 export function binaryModel(bias = 0, padding = 0): Uint8Array {
   return model({

@@ -10,6 +10,7 @@ const Environment = z.object({
   ANNEAL_WATCHDOG: z.enum(['stdin']).optional(),
 });
 
+/** Parsed and complete. */
 export interface Config {
   apiUrl: string;
   key: string;

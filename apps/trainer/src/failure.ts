@@ -12,6 +12,7 @@ export const FAILURES = {
   JOB_STALLED: 'the job process reported no step for minutes',
   CANCELED: 'its owner asked for it',
 } as const;
+/** What programs branch on; messages are for people. */
 export type FailureCode = keyof typeof FAILURES;
 
 /** Thrown by a step of a job; the run becomes FAILED with this code and message. */

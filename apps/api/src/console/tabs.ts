@@ -106,7 +106,7 @@ const watchRun: Tab = {
 subscription RunUpdated($run: ID!) {
   runUpdated(runId: $run) {
     status progress
-    error { code message }
+    error
     modelVersion { id number }
   }
 }
@@ -114,7 +114,7 @@ subscription RunUpdated($run: ID!) {
 query Run($run: ID!) {
   run(id: $run) {
     status attempt engine progress
-    error { code message }
+    error
     metrics(points: 20) {
       name
       points { step value }

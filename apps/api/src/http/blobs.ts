@@ -1,4 +1,6 @@
-/** The byte doors beside GraphQL: PUT /uploads/{id} in, GET /blobs/{digest} out. Signed URLs, streams, constant memory. */
+/**
+ * The byte doors beside GraphQL: PUT /uploads/{id} in, GET /blobs/{digest} out. Signed URLs, streams, constant memory.
+ */
 import { pipeline } from 'node:stream/promises';
 import type { Deps } from '../deps.ts';
 import { completeUpload, findUpload } from '../domain/upload.ts';

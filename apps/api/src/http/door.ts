@@ -1,4 +1,6 @@
-/** What a door is: a function that answers a request or leaves it to the next. Bridges node:http and web-standard doors. */
+/**
+ * What a door is: a function that answers a request or leaves it to the next. Bridges node:http and web-standard doors.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';

@@ -20,7 +20,9 @@ interface ServerContext {
   signal: AbortSignal;
 }
 
-/** Refuses huge documents while they are parsed, and keeps a schema that strangers may not read out of error messages. */
+/**
+ * Refuses huge documents while they are parsed, and keeps a schema that strangers may not read out of error messages.
+ */
 function documentLimits(options: { introspection: 'ANYBODY' | 'KEYS' }): Plugin<ServerContext> {
   return {
     onParse({ params }) {

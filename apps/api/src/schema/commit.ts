@@ -76,7 +76,10 @@ payloadMutation('commitDatasetVersion', {
   scope: 'write',
   input: (t) => ({
     datasetId: t.id({ required: true, description: 'The data set that it becomes a version of.' }),
-    uploadTokens: t.idList({ required: true, description: 'Tokens of stageUpload, 1-16; files are joined in order.' }),
+    uploadTokens: t.stringList({
+      required: true,
+      description: 'Tokens of stageUpload, 1-16; files are joined in order.',
+    }),
     format: t.field({ type: DataFormatEnum, required: true, description: 'What the files are.' }),
     target: t.string({ required: true, description: 'The column to predict: its name, or LAST.' }),
     columns: t.field({ type: [ColumnInput], description: 'What to know of columns; the others are inferred.' }),

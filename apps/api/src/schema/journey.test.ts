@@ -84,7 +84,7 @@ describe('createExperiment', () => {
     const version = await commit(api);
     const { runId } = await ask(api, version, { modelName: 'spec_test', seed: 3 });
     const { data } = await api.execute(
-      'query ($id: ID!) { run(id: $id) { status attempt progress seed spec error { code } modelVersion { id } } }',
+      'query ($id: ID!) { run(id: $id) { status attempt progress seed spec error modelVersion { id } } }',
       { id: runId },
     );
     expect(data.run).toMatchObject({ status: 'QUEUED', attempt: 0, progress: 0, seed: 3, error: null });

@@ -39,14 +39,6 @@ const MetricSeriesType = builder.objectRef<MetricSeries>('MetricSeries').impleme
   }),
 });
 
-const RunErrorType = builder.objectRef<{ code: string; message: string }>('RunError').implement({
-  description: 'Why a run failed.',
-  fields: (t) => ({
-    code: t.exposeString('code', { description: 'For programs: DIVERGED, LEASE_EXPIRED, PARITY_FAILED, ...' }),
-    message: t.exposeString('message', { description: 'For people: what happened and what to do.' }),
-  }),
-});
-
 builder.prismaNode('Run', {
   description: 'One attempt to answer an experiment: a complete specification, a seed, and how it goes.',
   id: { field: 'id', description: 'Global id.' },
@@ -59,13 +51,15 @@ builder.prismaNode('Run', {
     engine: t.exposeString('engine', { nullable: true, description: 'What computes; null until a trainer says so.' }),
     device: t.exposeString('device', { nullable: true, description: 'On what; null until a trainer says so.' }),
     progress: t.exposeFloat('progress', { description: 'Share of the budget that is used, 0 to 1.' }),
-    error: t.field({
-      type: RunErrorType,
+    error: t.string({
       nullable: true,
-      description: 'Why it failed; null unless it did.',
+      description: 'Why it failed, for people: "DIVERGED: what happened and what to do"; null unless it did.',
       select: { errorCode: true, errorMessage: true },
-      resolve: ({ errorCode, errorMessage }) =>
-        errorCode === null ? null : { code: errorCode, message: errorMessage ?? '' },
+      resolve: ({ errorCode, errorMessage }) => errorCode && `${errorCode}: ${errorMessage ?? ''}`,
+    }),
+    errorCode: t.exposeString('errorCode', {
+      nullable: true,
+      description: 'Why it failed, for programs: DIVERGED, LEASE_EXPIRED, PARITY_FAILED, ...',
     }),
     seed: t.field({
       type: 'BigInt',

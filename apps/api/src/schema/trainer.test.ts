@@ -18,7 +18,7 @@ const STALE = [expect.objectContaining({ code: 'STALE_ATTEMPT' })];
 const trainer = (name: string, input: object, fields = '__typename') =>
   mutate(api, name, fields, input, api.keys.trainer);
 const statusOf = async (id: string) => {
-  const fields = 'status attempt progress error { code message } metrics { name points { step value } }';
+  const fields = 'status attempt progress error errorCode metrics { name points { step value } }';
   return (await api.execute(`query ($id: ID!) { run(id: $id) { ${fields} } }`, { id })).data.run;
 };
 async function claimed(more: object = {}): Promise<TestClaim> {
@@ -145,7 +145,7 @@ describe('an attempt', () => {
       await expireLeases(api);
     }
     expect(await claim(api)).toBeNull();
-    expect(await statusOf(runId)).toMatchObject({ status: 'FAILED', attempt: 3, error: { code: 'LEASE_EXPIRED' } });
+    expect(await statusOf(runId)).toMatchObject({ status: 'FAILED', attempt: 3, errorCode: 'LEASE_EXPIRED' });
     expect((await mutate(api, 'retryRun', 'run { status }', { runId })).run).toEqual({ status: 'QUEUED' });
     expect(await claimed()).toMatchObject({ attempt: 4 });
     await expireLeases(api);
@@ -203,7 +203,8 @@ describe('cancelRun and retryRun', () => {
     await trainer('failRun', { runId, attempt: (await claimed()).attempt, code: 'DIVERGED', message: 'loss is NaN' });
     expect(await statusOf(runId)).toMatchObject({
       status: 'FAILED',
-      error: { code: 'DIVERGED', message: 'loss is NaN' },
+      errorCode: 'DIVERGED',
+      error: 'DIVERGED: loss is NaN',
     });
     expect(await codes('cancelRun')).toEqual(['RUN_ENDED']);
   });

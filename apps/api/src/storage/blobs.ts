@@ -1,4 +1,7 @@
-/** Content-addressed blobs in a folder: <root>/<2 hex>/<sha256>. Written aside and renamed, so a blob is whole or absent. */
+/**
+ * Content-addressed blobs in a folder: <root>/<2 hex>/<sha256>. Written aside and renamed, so a blob is whole or
+ * absent.
+ */
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';

@@ -1,4 +1,6 @@
-/** Applies prisma/migrations as `prisma migrate deploy` does, with the same bookkeeping: either may run on a database. */
+/**
+ * Applies prisma/migrations as `prisma migrate deploy` does, with the same bookkeeping: either may run on a database.
+ */
 import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';

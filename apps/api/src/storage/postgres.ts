@@ -16,7 +16,9 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
-/** How long start and recovery may take before we give up; recovery after a crash replays at most a few WAL segments. */
+/**
+ * How long start and recovery may take before we give up; recovery after a crash replays at most a few WAL segments.
+ */
 const START_TIMEOUT_MS = 30_000;
 
 const hash = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
@@ -42,7 +44,9 @@ async function reachable(url: string): Promise<boolean> {
   }
 }
 
-/** True when a server of another process of ours answers; waits while a server that shuts down still holds the folder. */
+/**
+ * True when a server of another process of ours answers; waits while a server that shuts down still holds the folder.
+ */
 async function alreadyRuns(dir: string, url: string): Promise<boolean> {
   const pidFile = path.join(dir, 'postmaster.pid');
   const deadline = Date.now() + START_TIMEOUT_MS;
@@ -66,7 +70,8 @@ function initialise(dir: string, bin: string, as: Account, durable: boolean): vo
   });
 }
 
-// The shell waits on a pipe from us: when this process ends, however it ends, the pipe closes and the server stops cleanly.
+// The shell waits on a pipe from us: when this process ends, however it ends, the pipe closes and the server stops
+// cleanly.
 const WATCHDOG = '"$0" "$@" </dev/null & p=$!; trap "" INT TERM; read _; kill -INT $p; wait $p';
 
 function launch(dir: string, sockets: string, bin: string, as: Account, durable: boolean): ChildProcess {

@@ -6,7 +6,9 @@ import { z } from 'zod';
 import type { Logger, PubSub } from '../deps.ts';
 
 const CHANNEL = 'anneal';
-/** A broken connection is tried again after this long; events of the gap are lost, so readers also look by themselves. */
+/**
+ * A broken connection is tried again after this long; events of the gap are lost, so readers also look by themselves.
+ */
 const RECONNECT_MS = 500;
 const Message = z.object({ topic: z.enum(['run', 'queue']), id: z.string() });
 

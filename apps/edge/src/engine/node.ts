@@ -1,4 +1,6 @@
-/** The door @anneal/edge/engine/node: the edge's runtime inside Node, for evaluation and tests. Not part of the Worker. */
+/**
+ * The door @anneal/edge/engine/node: the edge's runtime inside Node, for evaluation and tests. Not part of the Worker.
+ */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';

@@ -1,7 +1,7 @@
 /**
  * One WebAssembly heap with ONNX Runtime in it, called synchronously: nothing can interleave with a run, so neither its
- * stack nor a released session can be caught half-way. (onnxruntime-web's own async wrapper leaks WASM stack when runs overlap.)
- * Knows no model by name; runs in workerd and in Node alike.
+ * stack nor a released session can be caught half-way. (onnxruntime-web's own async wrapper leaks WASM stack when
+ * runs overlap.) Knows no model by name; runs in workerd and in Node alike.
  */
 import { ORT_CODE, OrtError } from './errors.ts';
 import factory from './generated/ort-glue.mjs';
@@ -98,7 +98,9 @@ export class OrtRuntime {
     });
   }
 
-  /** Runs `f` with the WASM stack restored after it. A trap leaves the heap in an unknown state, so it ends the runtime. */
+  /**
+   * Runs `f` with the WASM stack restored after it. A trap leaves the heap in an unknown state, so it ends the runtime.
+   */
   guard<T>(f: () => T): T {
     if (this.#aborted) throw new OrtError(`the runtime was aborted: ${this.#aborted}`, ORT_CODE.ABORTED);
     const stack = this.module.stackSave();

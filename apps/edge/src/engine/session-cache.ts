@@ -27,8 +27,8 @@ export interface SessionCacheState {
 
 export interface SessionCache {
   /**
-   * Calls `fn` with the session of `key`, loaded if need be. `fn` is synchronous, as nothing may come between look-up and
-   * run; it is called again when the heap was full and another session could be released.
+   * Calls `fn` with the session of `key`, loaded if need be. `fn` is synchronous, as nothing may come between look-up
+   * and run; it is called again when the heap was full and another session could be released.
    */
   with<T>(key: string, pin: Pin, fn: (session: OrtSession) => T): Promise<T>;
   state(): SessionCacheState;

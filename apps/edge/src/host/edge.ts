@@ -1,4 +1,7 @@
-/** The Worker served by workerd in this machine: Miniflare as a library, local R2 and Durable Object storage in a folder. */
+/**
+ * The Worker served by workerd in this machine: Miniflare as a library, local R2 and Durable Object storage in a
+ * folder.
+ */
 import { readFileSync } from 'node:fs';
 import { Miniflare, type MiniflareOptions } from 'miniflare';
 import { buildWorker, WORKER, WORKER_WASM } from '../../build-worker.mjs';
@@ -20,7 +23,8 @@ export interface EdgeHostOptions extends Omit<Config, 'watchdog'> {
 }
 
 /**
- * Builds the Worker if its sources changed, and serves it; `main` is the path of another main module than the built one.
+ * Builds the Worker if its sources changed, and serves it; `main` is the path of another main module than the built
+ * one.
  * @throws Error naming the port when it is taken.
  */
 export async function startEdge(options: EdgeHostOptions, main = WORKER): Promise<EdgeHost> {

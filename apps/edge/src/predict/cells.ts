@@ -1,6 +1,6 @@
 /**
- * How one column's cells are read: trimmed, renamed, missing or a value. The order is that of the dataset's parser: trim,
- * then `values` renames, then what means missing, then the kind. Knows no tensor.
+ * How one column's cells are read: trimmed, renamed, missing or a value. The order is that of the dataset's parser:
+ * trim, then `values` renames, then what means missing, then the kind. Knows no tensor.
  */
 import type { ManifestColumn } from '../contract.ts';
 import { cellNumber } from '../preprocess/cell.ts';
@@ -43,7 +43,10 @@ export function numberReader(column: ManifestColumn, missing: ReadonlySet<string
   };
 }
 
-/** The reader of a column whose input is a string. A category that training never saw passes: the graph has a slot for it. */
+/**
+ * The reader of a column whose input is a string. A category that training never saw passes: the graph has a slot for
+ * it.
+ */
 export function textReader(column: ManifestColumn, missing: ReadonlySet<string>): TextReader {
   const renamed = renames(column);
   const known = [...renamed.keys(), ...missing, ...(column.categories ?? [])];

@@ -9,7 +9,7 @@ export class PredictError extends Error {
   readonly field: string;
 
   constructor(code: PredictErrorCode, field: string, message: string) {
-    super(message);
+    super(`${field}: ${message}`);
     this.name = 'PredictError';
     this.code = code;
     this.field = field;
@@ -19,7 +19,8 @@ export class PredictError extends Error {
 /** instances[3].age, or instances[3]["sepal length"] where the name is not an identifier. */
 export function fieldPath(index: number, column?: string): string {
   if (column === undefined) return `instances[${index}]`;
-  return `instances[${index}]${/^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(column) ? `.${column}` : `[${quote(column)}]`}`;
+  const plain = column.length <= 64 && /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(column);
+  return `instances[${index}]${plain ? `.${column}` : `[${quote(column)}]`}`;
 }
 
 /** A value as an error message shows it: JSON, cut short. */

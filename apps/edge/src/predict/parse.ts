@@ -23,8 +23,8 @@ const plans = new WeakMap<Manifest, Plan>();
 
 /**
  * Reads instances column by column into the feeds of the model's inputs, one [N,1] tensor each.
- * Every used column must be present; null and the manifest's missing texts mean missing; unused columns and the target may be
- * present and are not looked at.
+ * Every used column must be present; null and the manifest's missing texts mean missing; unused columns and the
+ * target may be present and are not looked at.
  * @throws PredictError UNKNOWN_COLUMN, MISSING_COLUMN or INVALID_VALUE.
  */
 export function parseInstances(manifest: Manifest, instances: readonly Instance[]): Feeds {
@@ -109,6 +109,5 @@ function cell(instances: readonly Instance[], i: number, column: string): unknow
 }
 
 function invalid(i: number, column: string, cell: BadCell, value: unknown): PredictError {
-  const field = fieldPath(i, column);
-  return new PredictError('INVALID_VALUE', field, `${field}: expected ${cell.expected}, got ${quote(value)}`);
+  return new PredictError('INVALID_VALUE', fieldPath(i, column), `expected ${cell.expected}, got ${quote(value)}`);
 }

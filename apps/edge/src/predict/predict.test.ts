@@ -49,7 +49,7 @@ describe('columns', () => {
       { agee: 1, sex: 'male' },
     ]);
     expect(error).toMatchObject({ code: 'UNKNOWN_COLUMN', status: 422, field: 'instances[1].agee' });
-    expect(error.message).toBe('no column is named "agee"; the nearest name is "age"');
+    expect(error.message).toBe('instances[1].agee: no column is named "agee"; the nearest name is "age"');
   });
 
   test('a used column that is absent is refused', () => {

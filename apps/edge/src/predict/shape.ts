@@ -5,7 +5,8 @@ import { fieldPath, PredictError } from './errors.ts';
 
 /**
  * Shapes a run's outputs, in order of the instances. The manifest is the only source of the threshold.
- * @throws PredictError NOT_FINITE when the model answers with NaN or infinity; Error when outputs and manifest disagree.
+ * @throws PredictError NOT_FINITE when the model answers with NaN or infinity; Error when outputs and manifest
+ * disagree.
  */
 export function toPredictions(manifest: Manifest, outputs: Outputs): Prediction[] {
   const tensor = outputs[manifest.output];
@@ -21,7 +22,7 @@ function refuseNotFinite(data: Float32Array, width: number): void {
   const at = data.findIndex((value) => !Number.isFinite(value));
   if (at === -1) return;
   const field = fieldPath(Math.floor(at / width));
-  throw new PredictError('NOT_FINITE', field, `${field}: the model's answer is ${data[at]}: a value is out of range`);
+  throw new PredictError('NOT_FINITE', field, `the model's answer is ${data[at]}: a value is out of range`);
 }
 
 function classPredictions(manifest: Manifest, data: Float32Array, dims: readonly number[]): ClassPrediction[] {

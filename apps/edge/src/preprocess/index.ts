@@ -1,5 +1,5 @@
 /**
- * The door @anneal/edge/preprocess: how a cell's text is read before ONNX sees it. The trainer and the API may use the same
- * functions, so that one code trains and serves.
+ * The door @anneal/edge/preprocess: how a cell's text is read before ONNX sees it. The trainer and the API may use
+ * the same functions, so that one code trains and serves.
  */
 export { cellNumber } from './cell.ts';

@@ -6,8 +6,8 @@ import { refuse } from '../errors.ts';
 import type { Call, Serve } from '../serve.ts';
 
 /**
- * PredictRequest without a look into the cells, which predict reads anyway: the contract's record of unknowns copies every
- * row, 15-30 ms for 1,000 rows of 100 columns.
+ * PredictRequest without a look into the cells, which predict reads anyway: the contract's record of unknowns copies
+ * every row, 15-30 ms for 1,000 rows of 100 columns.
  */
 const Door = PredictRequest.extend({
   instances: z

@@ -1,4 +1,6 @@
-/** One epoch's batches: rows gathered in a given order, K steps at a time. Knows no engine, no file and no randomness. */
+/**
+ * One epoch's batches: rows gathered in a given order, K steps at a time. Knows no engine, no file and no randomness.
+ */
 import type { Chunk } from '../engine/index.ts';
 
 /** Rows to learn from or to judge by: `x` is [count, width]. */

@@ -30,12 +30,14 @@ export interface Recipe {
   width: number;
 }
 
-/** Categories that get a slot of their own, by frequency; a free-text-like column must not become thousands of inputs. */
+/**
+ * Categories that get a slot of their own, by frequency; a free-text-like column must not become thousands of inputs.
+ */
 export const MAX_CATEGORIES = 100;
 
 /**
- * One outlier must not throw the network: heavy tails (populations, capital gains) reach 30 standard deviations. Cutting
- * at 5 was as good as at 10 on california_housing and adult, and better on the smaller tables.
+ * One outlier must not throw the network: heavy tails (populations, capital gains) reach 30 standard deviations.
+ * Cutting at 5 was as good as at 10 on california_housing and adult, and better on the smaller tables.
  */
 export const CLIP = 5;
 

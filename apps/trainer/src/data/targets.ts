@@ -8,6 +8,7 @@ export interface Scale {
   scale: number;
 }
 
+/** Targets of all rows of a table, in its order. */
 export type Targets =
   | { kind: 'CLASSES'; labels: Int32Array; classes: string[] }
   | { kind: 'VALUES'; z: Float32Array; values: Float64Array; restore: Scale };

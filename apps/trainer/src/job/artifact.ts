@@ -1,6 +1,7 @@
 /**
- * The artifact: raw columns -> recipe -> trained network -> probabilities or value, as one ONNX file. It is the graph that
- * was trained with its weights filled in; nothing is converted. Holds no run id, no name and no time: same spec, same bytes.
+ * The artifact: raw columns -> recipe -> trained network -> probabilities or value, as one ONNX file. It is the graph
+ * that was trained with its weights filled in; nothing is converted. Holds no run id, no name and no time: same spec,
+ * same bytes.
  */
 import { canonicalRunSpec, type RunSpec } from '../contract.ts';
 import { buildFeatures } from '../data/features.ts';

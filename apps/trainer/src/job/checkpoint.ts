@@ -2,7 +2,8 @@
  * The state of a training between two epochs as bytes: what a resumed run needs to end with the same bytes as one that
  * was never killed. Random numbers need no state, every epoch has a stream of its own. Knows no API.
  *
- * Layout: uint32 (little-endian) length of the JSON header, the header padded to a multiple of 4, float32 arrays in order.
+ * Layout: uint32 (little-endian) length of the JSON header, the header padded to a multiple of 4, float32 arrays in
+ * order.
  */
 import { z } from 'zod';
 import type { State } from '../optim/state.ts';
@@ -29,6 +30,7 @@ const Header = z.object({
   lengths: z.array(z.int().min(0)).min(3).max(4),
 });
 
+/** The bytes of a state; `specDigest` ties them to the RunSpec that made it. */
 export function encodeCheckpoint(progress: Progress, specDigest: string): Uint8Array<ArrayBuffer> {
   const { state, epoch, best, seconds } = progress;
   const arrays = [state.params, state.m, state.v, ...(best ? [best.params] : [])];

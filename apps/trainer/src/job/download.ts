@@ -5,7 +5,10 @@ import type { Api } from '../worker/api.ts';
 /** Generous: a table of gigabytes over a slow line; a stalled one is noticed by the missing signs of life. */
 const TIMEOUT_MS = 3_600_000;
 
-/** Fetches a URL that the API signed. `digest` null: the content carries a check of its own. @throws Error on other bytes. */
+/**
+ * Fetches a URL that the API signed. `digest` null: the content carries a check of its own. @throws Error on other
+ * bytes.
+ */
 export async function download(
   api: Api,
   url: string,

@@ -1,6 +1,6 @@
 /**
- * The training loop: epochs of shuffled batches in chunks, validation at epoch ends, early stopping, the best state kept.
- * Everything that decides bytes happens at epoch ends, so the clock (chunk sizes, checkpoints) decides none.
+ * The training loop: epochs of shuffled batches in chunks, validation at epoch ends, early stopping, the best state
+ * kept. Everything that decides bytes happens at epoch ends, so the clock (chunk sizes, checkpoints) decides none.
  * Knows no file, no API and no column.
  */
 import type { RunSpec } from '../contract.ts';
@@ -11,6 +11,7 @@ import { Random } from '../random.ts';
 import type { Progress } from './checkpoint.ts';
 import { better, scoreOf, type Validation } from './validate.ts';
 
+/** A compiled training with its data, its judge and its listeners. */
 export interface FitOptions {
   spec: RunSpec;
   trainer: Trainer;
@@ -27,6 +28,7 @@ export interface FitOptions {
   onEpoch: (report: EpochReport, progress: Progress) => void;
 }
 
+/** One epoch in numbers. */
 export interface EpochReport {
   epoch: number;
   step: number;

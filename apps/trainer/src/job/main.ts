@@ -1,6 +1,6 @@
 /**
- * The job process: waits for one claim, runs it, says how it ended, and is gone. Nothing survives it, so a crash, a leak
- * or a kill costs one run. It ends by itself when the trainer that started it dies, because its channel closes.
+ * The job process: waits for one claim, runs it, says how it ended, and is gone. Nothing survives it, so a crash, a
+ * leak or a kill costs one run. It ends by itself when the trainer that started it dies, because its channel closes.
  */
 import { nodeRuntime } from '@anneal/edge/engine/node';
 import { availableEngines } from '../engine/index.ts';
@@ -42,7 +42,9 @@ async function run({ api: { url, key }, logLevel, claim }: Start): Promise<void>
   say(outcome, () => process.exit());
 }
 
-/** A failure with a code is the run's outcome; anything else is a bug, and ends the process with its stack on stderr. */
+/**
+ * A failure with a code is the run's outcome; anything else is a bug, and ends the process with its stack on stderr.
+ */
 function outcomeOf(error: unknown): Outcome {
   if (error instanceof StaleAttempt) return { kind: 'STALE' };
   if (error instanceof JobFailure) return { kind: 'FAILED', code: error.code, message: error.message };

@@ -22,6 +22,7 @@ import type { Made } from './publish.ts';
 import { chooseThreshold } from './threshold.ts';
 import { type Validation, validateClasses, validateValues } from './validate.ts';
 
+/** What decides the artifact, and who listens while it is made. */
 export interface MakeOptions {
   engine: Engine;
   spec: RunSpec;

@@ -7,7 +7,9 @@ export const MIN_ROWS = 200;
 /** Where nothing better is known, and for every objective that does not depend on the threshold's place. */
 const DEFAULT = 0.5;
 
-/** `positive`: probabilities of the positive class; `truth`: 1 where a row is of it. Null for tasks without a threshold. */
+/**
+ * `positive`: probabilities of the positive class; `truth`: 1 where a row is of it. Null for tasks without a threshold.
+ */
 export function chooseThreshold(
   spec: Pick<RunSpec, 'task' | 'objective'>,
   positive: ArrayLike<number>,

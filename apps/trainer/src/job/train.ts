@@ -15,6 +15,7 @@ import { make } from './make.ts';
 import { evaluateAtEdge, publish } from './publish.ts';
 import { MetricReport } from './report.ts';
 
+/** A claim with all that its job may touch. */
 export interface TrainJob {
   api: Api;
   claim: Claim;

@@ -1,6 +1,6 @@
 /**
- * What the network is worth on the validation rows: for early stopping and the threshold only. Published metrics are the
- * API's, computed from the edge's predictions. Pure.
+ * What the network is worth on the validation rows: for early stopping and the threshold only. Published metrics are
+ * the API's, computed from the edge's predictions. Pure.
  */
 import type { Objective } from '../contract.ts';
 

@@ -16,7 +16,9 @@ export interface Sides {
   trained: ArrayLike<number>;
 }
 
-/** Probabilities within the tolerance, and the same label wherever the tolerance could not flip it. @throws JobFailure */
+/**
+ * Probabilities within the tolerance, and the same label wherever the tolerance could not flip it. @throws JobFailure
+ */
 export function compareClasses(
   sides: Sides,
   labels: { edge: ArrayLike<number>; trained: ArrayLike<number> },
@@ -80,8 +82,7 @@ function parity({ engine }: Sides, rows: number, maxAbsDiff: number, labelAgreem
 }
 
 function disagreement(where: string): JobFailure {
-  return new JobFailure(
-    'PARITY_FAILED',
-    `Edge and training engine disagree beyond ${TOLERANCE} + ${TOLERANCE}|b|: held-out ${where}. Nothing was published.`,
-  );
+  const bound = `${TOLERANCE} + ${TOLERANCE}|b|`;
+  const message = `Edge and training engine disagree beyond ${bound}: held-out ${where}. Nothing was published.`;
+  return new JobFailure('PARITY_FAILED', message);
 }

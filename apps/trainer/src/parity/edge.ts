@@ -1,6 +1,6 @@
 /**
- * Held-out rows through the edge's own code: instances as a client would send them, the edge's parsing, its WebAssembly,
- * its labels. What comes out here is what every metric is computed from. Knows no API.
+ * Held-out rows through the edge's own code: instances as a client would send them, the edge's parsing, its
+ * WebAssembly, its labels. What comes out here is what every metric is computed from. Knows no API.
  */
 import type { ClassPrediction, Manifest, Prediction } from '@anneal/edge/contract';
 import type { OrtRuntime } from '@anneal/edge/engine';

@@ -14,6 +14,7 @@ export class StaleAttempt extends Error {
   override readonly name = 'StaleAttempt';
 }
 
+/** Where the API is, who asks, and who is told of failed tries. */
 export interface ApiOptions {
   url: string;
   key: string;
@@ -23,6 +24,7 @@ export interface ApiOptions {
   firstWaitMs?: number;
 }
 
+/** Bounds of one call. */
 export interface CallOptions {
   signal?: AbortSignal;
   /** Of one try. */

@@ -1,5 +1,6 @@
 /** JSON logs, one object a line. Knows nothing of what is logged. */
 
+/** How grave a line is, rising. */
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 const LEVELS: readonly Level[] = ['debug', 'info', 'warn', 'error'];
 
@@ -21,9 +22,8 @@ export function createLog(
 ): Log {
   const at = (own: Level) => (message: string, more?: Record<string, unknown>) => {
     if (LEVELS.indexOf(own) < LEVELS.indexOf(level)) return;
-    write(
-      `${JSON.stringify({ time: new Date().toISOString(), level: own, name: 'trainer', message, ...fields, ...more })}\n`,
-    );
+    const time = new Date().toISOString();
+    write(`${JSON.stringify({ time, level: own, name: 'trainer', message, ...fields, ...more })}\n`);
   };
   return {
     debug: at('debug'),

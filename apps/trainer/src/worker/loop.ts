@@ -8,6 +8,7 @@ import { type Ending, JOB_MODULE, JobProcess } from './child.ts';
 import type { Log } from './log.ts';
 import { type Claim, claimRun, failRun, heartbeatRun } from './operations.ts';
 
+/** What a loop needs; the times are options so that tests need not wait. */
 export interface LoopOptions {
   api: Api;
   key: string;

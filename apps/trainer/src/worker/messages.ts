@@ -18,4 +18,5 @@ export const Report = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('STALE') }),
 ]);
 export type Report = z.infer<typeof Report>;
+/** How a job says that it ended. */
 export type Outcome = Exclude<Report, { kind: 'STEP' }>;

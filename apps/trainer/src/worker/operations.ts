@@ -29,6 +29,7 @@ export interface Attempt {
   attempt: number;
 }
 
+/** One value of one metric at one optimizer step. */
 export interface MetricPoint {
   name: string;
   step: number;

@@ -1,11 +1,11 @@
 /**
- * Plays the API towards a trainer, for tests: its operations over HTTP, fenced by attempt as the real one, with everything
- * that was written kept in plain arrays. Knows no training.
+ * Plays the API towards a trainer, for tests: its operations over HTTP, fenced by attempt as the real one, with
+ * everything that was written kept in plain arrays. Knows no training.
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { z } from 'zod';
 import type { RunSpec, Table } from '../contract.ts';
 import { encodeTable } from '../contract.ts';
 import type { MetricPoint } from './operations.ts';
@@ -26,12 +26,20 @@ export interface PlayedRun {
   completed: Record<string, unknown> | null;
 }
 
-type Input = Record<string, unknown> & { runId?: string; attempt?: number };
+const Point = z.object({ name: z.string(), step: z.number(), value: z.number() });
+const Input = z.looseObject({
+  runId: z.string().optional(),
+  attempt: z.number().optional(),
+  points: z.array(Point).optional(),
+});
+type Input = z.infer<typeof Input>;
+const Call = z.object({ query: z.string(), variables: z.object({ input: Input }) });
 type Payload = Record<string, unknown>;
 
 /** The key that the played API accepts. */
 export const KEY = 'played-key';
 
+/** The server; every array and map may be read and changed by the test. */
 export class PlayedApi {
   readonly runs = new Map<string, PlayedRun>();
   readonly blobs = new Map<string, Buffer>();
@@ -59,8 +67,9 @@ export class PlayedApi {
   }
 
   get url(): string {
-    const { port } = this.#server.address() as AddressInfo; // a TCP server's address is one
-    return `http://127.0.0.1:${port}/graphql`;
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('the played API does not listen');
+    return `http://127.0.0.1:${address.port}/graphql`;
   }
 
   async close(): Promise<void> {
@@ -118,7 +127,7 @@ export class PlayedApi {
     if (outage) return { status: outage, body: Buffer.from('{"errors":[{"message":"away"}]}') };
     if (request.headers.authorization !== `Bearer ${KEY}`)
       return { status: 401, body: Buffer.from('{"errors":[{"message":"unknown key"}]}') };
-    const { query, variables } = JSON.parse(body.toString()) as { query: string; variables: { input: Input } };
+    const { query, variables } = Call.parse(JSON.parse(body.toString()));
     const name = /\{\s*(\w+)\(/.exec(query)?.[1] ?? '';
     this.calls.push(name);
     const payload = await this.#answer(name, variables.input);
@@ -141,7 +150,7 @@ export class PlayedApi {
       case 'heartbeatRun':
         return { cancelRequested: run.cancelRequested };
       case 'reportMetrics':
-        run.points.push(...(input.points as MetricPoint[]));
+        run.points.push(...(input.points ?? []));
         return {};
       case 'saveCheckpoint': {
         const bytes = this.blobs.get(String(input.uploadToken)) ?? Buffer.alloc(0);
