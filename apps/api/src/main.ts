@@ -31,6 +31,21 @@ async function listen(server: Server, config: Config): Promise<number> {
   return (server.address() as AddressInfo).port; // a TCP server's address is always an AddressInfo
 }
 
+async function openServer(deps: Deps, signer: ReturnType<typeof urlSigner>, config: Config) {
+  const { projectId } = await bootstrap(deps, config.keys);
+  const sessions = createSessions({ secret: config.signingSecret, now: deps.now });
+  const server = createApiServer({
+    deps,
+    schema,
+    signer,
+    sessions,
+    consoleCaller: { kind: 'key', keyId: 'console', projectId, scopes: ['admin'] },
+    loopback: LOOPBACK.has(config.host),
+    allowedHosts: config.allowedHosts,
+  });
+  return { server, sessions };
+}
+
 async function main(): Promise<void> {
   const config = readConfig();
   const log = jsonLogger('api', config.logLevel);
@@ -51,17 +66,7 @@ async function main(): Promise<void> {
     },
     now,
   };
-  const { projectId } = await bootstrap(deps, config.keys);
-  const sessions = createSessions({ secret: config.signingSecret, now });
-  const server = createApiServer({
-    deps,
-    schema,
-    signer,
-    sessions,
-    consoleCaller: { kind: 'key', keyId: 'console', projectId, scopes: ['admin'] },
-    loopback: LOOPBACK.has(config.host),
-    allowedHosts: config.allowedHosts,
-  });
+  const { server, sessions } = await openServer(deps, signer, config);
   const port = await listen(server, config);
   const base = `http://${config.host === '0.0.0.0' ? '127.0.0.1' : config.host}:${port}`;
   publicUrl ||= base;

@@ -72,12 +72,10 @@ async function putRoute(parts: AdminParts, request: Request, endpoint: string, p
     throw refuse(400, 'INVALID_ROUTE', issue?.message ?? 'not a route', issue?.path.join('.'));
   }
   const route = parsed.data;
-  if (route.endpoint !== endpoint || route.revision !== revision)
-    throw refuse(
-      400,
-      'INVALID_ROUTE',
-      `expected the endpoint ${endpoint} and the revision ${revision} that were signed, got ${route.endpoint} and ${route.revision}`,
-    );
+  if (route.endpoint !== endpoint || route.revision !== revision) {
+    const got = `${route.endpoint} at ${route.revision}`;
+    throw refuse(400, 'INVALID_ROUTE', `expected what was signed, ${endpoint} at revision ${revision}, got ${got}`);
+  }
   await parts.routes.store(route, () => warm(parts.sessions, route, pin));
   return Response.json({ revision: route.revision });
 }

@@ -21,8 +21,10 @@ export async function fetchArtifact(bucket: R2Bucket, digest: string): Promise<U
   }
   const bytes = new Uint8Array(await object.arrayBuffer());
   const actual = await sha256Hex(bytes);
-  if (actual !== digest)
+  if (actual !== digest) {
+    await bucket.delete(artifactKey(digest)); // the API asks whether it is here, and then pushes it again
     throw new HttpError(unavailable('ARTIFACT_DAMAGED', `artifact ${digest} has the sha256 ${actual}: push it again`));
+  }
   return bytes;
 }
 

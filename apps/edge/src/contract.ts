@@ -32,7 +32,7 @@ export const Manifest = z.strictObject({
   missingValues: z.array(z.string()),
   classes: z.array(z.string()).min(2).nullable(),
   positiveClass: z.string().nullable(),
-  /** BINARY: label = positiveClass iff its probability >= threshold. Else null: the class of the largest probability. */
+  /** BINARY: label = positiveClass iff its probability >= threshold. Else null: the class of largest probability. */
   threshold: z.number().min(0).max(1).nullable(),
   /** One ONNX input [N,1] per used column: double (missing = NaN) or string (missing = ""). */
   inputs: z.array(z.strictObject({ name: z.string(), column: z.string(), type: z.enum(['double', 'string']) })).min(1),

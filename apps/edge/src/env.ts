@@ -38,6 +38,7 @@ export interface R2Bucket {
   get(key: string, options: { onlyIf: { etagDoesNotMatch: string } }): Promise<R2ObjectBody | R2Object | null>;
   /** null when the condition is not met. A stream's length must be known. */
   put(key: string, value: ReadableStream | string, options?: R2PutOptions): Promise<R2Object | null>;
+  delete(key: string): Promise<void>;
 }
 
 export interface R2PutOptions {

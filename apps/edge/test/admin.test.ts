@@ -1,3 +1,5 @@
+import { globSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PredictResponse, PUSH_WINDOW_SECONDS } from '../src/contract.ts';
 import { binaryManifest, routeOf, sha256 } from './manifests.ts';
@@ -36,6 +38,23 @@ describe('artifacts', () => {
     const model = binaryModel(1);
     expect(await codeOf(await stand.pushArtifact(model, { body: binaryModel(2) }))).toBe('422 DIGEST_MISMATCH');
     expect(await codeOf(await ask('GET', sha256(model)))).toBe('404 NOT_FOUND');
+  });
+
+  test('damaged in storage do not answer, until they are pushed again', async () => {
+    const model = binaryModel(3, 5);
+    await stand.pushArtifact(model);
+    await stand.pushRoute(routeOf('damaged', 1, [[binaryManifest(model), 1]], KEYS));
+    const [blob] = globSync(path.join(stand.data, 'r2/**/blobs/*')).filter(
+      (file) => statSync(file).size === model.byteLength && readFileSync(file).equals(model),
+    );
+    writeFileSync(blob ?? '', model.toReversed());
+    await stand.restart();
+    const response = await stand.predict('damaged', { instances });
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await codeOf(response)).toBe('503 ARTIFACT_DAMAGED');
+    expect((await ask('HEAD', sha256(model))).status).toBe(404);
+    await stand.pushArtifact(model);
+    expect((await stand.predict('damaged', { instances })).status).toBe(200);
   });
 
   test('above the limit are refused', async () => {

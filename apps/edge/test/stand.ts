@@ -121,74 +121,52 @@ export function sign({ secret, ...payload }: Omit<Signed, 'body'>): Record<strin
 export async function startStand(main?: string): Promise<Stand> {
   const api = await startEventsApi();
   const data = mkdtempSync(path.join(os.tmpdir(), 'anneal-edge-test-'));
-  const log: string[] = [];
+  const secrets = { edgeKey: EDGE_KEY, adminSecret: ADMIN_SECRET };
   const start = () =>
-    startEdge(
-      {
-        apiUrl: api.url,
-        edgeKey: EDGE_KEY,
-        adminSecret: ADMIN_SECRET,
-        host: '127.0.0.1',
-        port: 0,
-        data,
-        onLog: (line) => log.push(line),
-      },
-      main,
-    );
+    startEdge({ apiUrl: api.url, ...secrets, host: '127.0.0.1', port: 0, data, onLog: () => {} }, main);
   let edge: EdgeHost = await start();
-  const send = (signed: Signed) =>
-    fetch(edge.url + signed.path, {
-      method: signed.method,
-      headers: sign(signed),
-      body: signed.method === 'PUT' ? Buffer.from(signed.body) : null,
-    });
-  const now = () => Math.floor(Date.now() / 1000);
-  return {
+  const url = () => edge.url;
+  const stand: Stand = {
     api,
     data,
-    url: () => edge.url,
+    url,
     restart: async () => {
       await edge.stop();
       edge = await start();
     },
-    request: (path, init) => fetch(edge.url + path, init),
+    request: (path, init) => fetch(url() + path, init),
     predict: (endpoint, body, headers, signal) =>
-      fetch(`${edge.url}/v1/endpoints/${endpoint}/predict`, {
+      fetch(`${url()}/v1/endpoints/${endpoint}/predict`, {
         method: 'POST',
         headers: { authorization: `Bearer ${CLIENT_KEY}`, 'content-type': 'application/json', ...headers },
         body: typeof body === 'string' ? body : JSON.stringify(body),
         ...(signal && { signal }),
       }),
+    ...pushes(url),
+    close: async () => {
+      await edge.stop();
+      await stand.api.close();
+      rmSync(data, { recursive: true, force: true });
+    },
+  };
+  return stand;
+}
+
+/** Signed pushes as the API makes them, with whatever is changed in them. */
+function pushes(url: () => string): Pick<Stand, 'pushArtifact' | 'pushRoute'> {
+  const send = (signed: Signed) =>
+    fetch(url() + signed.path, { method: signed.method, headers: sign(signed), body: Buffer.from(signed.body) });
+  const defaults = () => ({ method: 'PUT', time: Math.floor(Date.now() / 1000), secret: ADMIN_SECRET });
+  return {
     pushArtifact: (bytes, changes) => {
       const digest = changes?.digest ?? sha256(bytes);
-      return send({
-        method: 'PUT',
-        path: `/admin/artifacts/${digest}`,
-        digest,
-        revision: 0,
-        time: now(),
-        secret: ADMIN_SECRET,
-        body: bytes,
-        ...changes,
-      });
+      const path = `/admin/artifacts/${digest}`;
+      return send({ ...defaults(), path, digest, revision: 0, body: bytes, ...changes });
     },
     pushRoute: (route, changes) => {
       const body = JSON.stringify(route);
-      return send({
-        method: 'PUT',
-        path: `/admin/routes/${route.endpoint}`,
-        digest: sha256(body),
-        revision: route.revision,
-        time: now(),
-        secret: ADMIN_SECRET,
-        body,
-        ...changes,
-      });
-    },
-    close: async () => {
-      await edge.stop();
-      await api.close();
-      rmSync(data, { recursive: true, force: true });
+      const path = `/admin/routes/${route.endpoint}`;
+      return send({ ...defaults(), path, digest: sha256(body), revision: route.revision, body, ...changes });
     },
   };
 }

@@ -49,9 +49,10 @@ describe('completeSpec', () => {
         { name: 'age', kind: 'NUMERIC' },
         { name: 'city', kind: 'CATEGORICAL' },
       ],
-      optimizer: { kind: 'ADAMW', learningRate: 1e-3 },
-      batchSize: 16,
-      budget: { maxEpochs: 273, maxSeconds: null, patience: 28 },
+      optimizer: { kind: 'ADAMW', learningRate: 3e-3 },
+      architecture: { mlp: { hidden: [64] } },
+      batchSize: 32,
+      budget: { maxEpochs: 200, maxSeconds: null, patience: 30 },
       engine: 'AUTO',
       seed: 0,
     });
@@ -63,8 +64,9 @@ describe('completeSpec', () => {
       objective: 'RMSE',
     });
     expect(spec({}, { trainRows: 1_000_000 })).toMatchObject({
-      batchSize: 256,
-      budget: { maxEpochs: 30, patience: 8 },
+      architecture: { mlp: { hidden: [128, 64] } },
+      batchSize: 512,
+      budget: { maxEpochs: 30, patience: 5 },
     });
   });
 

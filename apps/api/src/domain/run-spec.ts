@@ -61,10 +61,9 @@ export function completeSpec(data: SpecData, input: SpecInput): RunSpec {
   const task = taskOf(data, input);
   const classes = task === 'REGRESSION' ? null : data.classes;
   const features = featuresOf(data.columns);
-  // Two hidden layers of 64: enough for tables, small enough that a first answer takes seconds.
-  const architecture = input.architecture ?? { mlp: { hidden: [64, 64] } };
+  const usual = usualFor(data.trainRows);
+  const architecture = input.architecture ?? { mlp: { hidden: usual.hidden } };
   checkSize(data.columns, features, architecture, task === 'MULTICLASS' ? data.classes.length : 1);
-  const batchSize = batchSizeOf(data.trainRows, input);
   return RunSpec.parse({
     formatVersion: 1,
     datasetDigest: data.digest,
@@ -75,17 +74,40 @@ export function completeSpec(data: SpecData, input: SpecInput): RunSpec {
     features,
     architecture,
     loss: LOSSES[task],
-    optimizer: optimizerOf(input),
-    batchSize,
+    optimizer: optimizerOf(input, usual.learningRate),
+    batchSize: given(input.hyperparameters?.batchSize, usual.batchSize),
     preprocessing: input.preprocessing ?? 'AUTO',
     objective: objectiveOf(task, input.objective),
     engine: input.engine ?? 'AUTO',
     // One thread: for networks of this size more only add waiting, and the bytes do not depend on the machine's cores.
     threads: input.threads ?? 1,
     seed: input.seed ?? 0,
-    budget: budgetOf(data.trainRows, batchSize, input),
+    budget: {
+      maxEpochs: input.budget?.maxEpochs ?? usual.maxEpochs,
+      maxSeconds: input.budget?.maxSeconds ?? null,
+      patience: given(input.budget?.patience, usual.patience),
+    },
   } satisfies RunSpec);
 }
+
+/**
+ * What a table of so many training rows usually needs, measured over six published data sets (bench/accuracy.ts): small
+ * ones want few weights and many small steps, large ones more weights and larger batches; patience grows with the
+ * noise.
+ */
+const USUAL = [
+  { below: 5000, hidden: [64], learningRate: 3e-3, batchSize: 32, maxEpochs: 200, patience: 30 },
+  { below: 200_000, hidden: [128, 64], learningRate: 2e-3, batchSize: 256, maxEpochs: 150, patience: 15 },
+] as const;
+const LARGE = { hidden: [128, 64], learningRate: 1e-3, batchSize: 512, maxEpochs: 30, patience: 5 } as const;
+
+function usualFor(trainRows: number) {
+  const { hidden, ...usual } = USUAL.find(({ below }) => trainRows < below) ?? LARGE;
+  return { ...usual, hidden: [...hidden] };
+}
+
+/** What was given, null included (it means off, or the whole split), else the usual. */
+const given = <T>(value: T | null | undefined, usual: T): T | null => (value === undefined ? usual : value);
 
 const LOSSES: Record<Task, Loss> = {
   BINARY: 'BCE_WITH_LOGITS',
@@ -138,8 +160,8 @@ function featuresOf(columns: StoredColumn[]): Feature[] {
   );
 }
 
-/** AdamW at 1e-3 needs no tuning on standardised inputs; SGD is plain unless momentum is asked for. */
-function optimizerOf({ hyperparameters }: SpecInput): Optimizer {
+/** AdamW needs no tuning on standardised inputs; SGD is plain unless momentum is asked for. */
+function optimizerOf({ hyperparameters }: SpecInput, usualRate: number): Optimizer {
   const { optimizer, learningRate, momentum, weightDecay } = hyperparameters ?? {};
   if (optimizer === 'SGD')
     return {
@@ -155,28 +177,12 @@ function optimizerOf({ hyperparameters }: SpecInput): Optimizer {
     ]);
   return {
     kind: 'ADAMW',
-    learningRate: learningRate ?? 1e-3,
+    learningRate: learningRate ?? usualRate,
     beta1: 0.9,
     beta2: 0.999,
     epsilon: 1e-8,
     weightDecay: weightDecay ?? 0.01,
   };
-}
-
-const clamp = (low: number, value: number, high: number) => Math.min(high, Math.max(low, value));
-
-/** About a hundred steps per epoch, in powers of two: small data gets enough updates, large data enough throughput. */
-function batchSizeOf(rows: number, { hyperparameters }: SpecInput): number | null {
-  if (hyperparameters && hyperparameters.batchSize !== undefined) return hyperparameters.batchSize;
-  return clamp(16, 2 ** Math.round(Math.log2(Math.max(1, rows) / 100)), 256);
-}
-
-/** About 12,000 steps however large the data, stopped early once validation has not improved for a tenth of them. */
-function budgetOf(rows: number, batchSize: number | null, { budget }: SpecInput): RunSpec['budget'] {
-  const stepsPerEpoch = batchSize === null ? 1 : Math.ceil(rows / batchSize);
-  const maxEpochs = budget?.maxEpochs ?? clamp(30, Math.ceil(12_000 / stepsPerEpoch), 300);
-  const patience = budget?.patience === undefined ? clamp(8, Math.ceil(maxEpochs / 10), 50) : budget.patience;
-  return { maxEpochs, maxSeconds: budget?.maxSeconds ?? null, patience };
 }
 
 /** What the edge can hold beside its runtime. */

@@ -46,11 +46,13 @@ export const HyperparametersInput = builder.inputType('HyperparametersInput', {
   description: 'How a network is trained.',
   fields: (t) => ({
     optimizer: t.field({ type: OptimizerEnum, description: 'ADAMW when omitted.' }),
-    learningRate: t.float({ description: '0.001 for ADAMW, 0.01 for SGD when omitted.' }),
+    learningRate: t.float({
+      description: 'When omitted: 0.01 for SGD, 0.001 to 0.003 by the number of rows for ADAMW.',
+    }),
     momentum: t.float({ description: 'SGD only: 0 (none) when omitted, below 1.' }),
     weightDecay: t.float({ description: '0.01 for ADAMW, 0 for SGD when omitted.' }),
     batchSize: t.int({
-      description: 'Rows per step; null = the whole training split; by the size of it when omitted.',
+      description: 'Rows per step; null = the whole training split; by its size when omitted.',
     }),
   }),
 });
@@ -61,7 +63,7 @@ export const BudgetInput = builder.inputType('BudgetInput', {
     maxEpochs: t.int({ description: 'Passes over the training split; by its size when omitted.' }),
     maxSeconds: t.float({ description: 'Wall clock; null = none. With it, the same seed may give other bytes.' }),
     patience: t.int({
-      description: 'Epochs without improvement before stopping; null = off; a tenth of maxEpochs when omitted.',
+      description: 'Epochs without improvement before stopping; null = off; by the number of rows when omitted.',
     }),
   }),
 });

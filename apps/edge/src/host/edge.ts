@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Miniflare, type MiniflareOptions } from 'miniflare';
 import { buildWorker, WORKER, WORKER_WASM } from '../../build-worker.mjs';
 import { type Config, configureMiniflare } from '../config.ts';
+import { bucketName } from './bucket.ts';
 import { openWatchdog, WORKERD_WRAPPER } from './watchdog.ts';
 
 const NAME = 'anneal-edge';
@@ -84,7 +85,7 @@ function miniflareOptions(
             API_URL: text(options.apiUrl),
             EDGE_KEY: text(options.edgeKey),
             ADMIN_SECRET: text(options.adminSecret),
-            ARTIFACTS: { type: 'r2', name: 'anneal-artifacts' },
+            ARTIFACTS: { type: 'r2', name: bucketName(options.data) },
             OUTBOX: { type: 'durable-object', worker: NAME, exportName: 'Outbox' },
           },
           exports: { Outbox: { type: 'durable-object', storage: 'sqlite' } },

@@ -1,9 +1,10 @@
 /**
- * The canonical table: one dataset version, parsed once by the API, read by trainer and evaluation. Knows no file and no network.
+ * The canonical table: one dataset version, parsed once by the API, read by trainer and evaluation. Knows no file and
+ * no network.
  *
- * Layout (little-endian): 8 bytes magic "ANNEALT1"; uint32 byte length of the header; the header as JSON (UTF-8), padded with
- * spaces so that what follows starts at a multiple of 8; then the column buffers at the header's offsets, each a multiple of 8:
- *   f64   Float64 x rows, missing = NaN
+ * Layout (little-endian): 8 bytes magic "ANNEALT1"; uint32 byte length of the header; the header as JSON (UTF-8),
+ * padded with spaces so that what follows starts at a multiple of 8; then the column buffers at the header's offsets,
+ * each a multiple of 8:   f64   Float64 x rows, missing = NaN
  *   dict  Int32 x rows, index into `dictionary`, missing = -1
  *   u32   Uint32 x rows      u8  Uint8 x rows
  */

@@ -21,7 +21,7 @@ edge.catch(() => {}); // whoever awaits it will see it; until then it must not e
 process.once('disconnect', () => process.exit(1));
 process.once('message', (message) => void run(Start.parse(message)));
 
-async function run({ api: { url, key }, logLevel, claim }: Start): Promise<void> {
+async function run({ api: { url, key }, logLevel, checkpointSeconds, claim }: Start): Promise<void> {
   const write = (line: string) => process.stdout.write(line);
   const log = createLog(logLevel, { runId: claim.runId, attempt: claim.attempt }, write);
   const api = new Api({
@@ -35,7 +35,7 @@ async function run({ api: { url, key }, logLevel, claim }: Start): Promise<void>
     lastBeatAt = performance.now();
     say({ kind: 'STEP', progress });
   };
-  const outcome = await train({ api, claim, log, edge, beat }).then(
+  const outcome = await train({ api, claim, log, checkpointSeconds, edge, beat }).then(
     (number): Outcome => ({ kind: 'COMPLETED', number }),
     outcomeOf,
   );

@@ -20,14 +20,13 @@ export interface TrainJob {
   api: Api;
   claim: Claim;
   log: Log;
+  checkpointSeconds: number;
   /** The edge's runtime, loading since the process began. */
   edge: Promise<OrtRuntime>;
   /** A sign of life, with the share of the run that is done. */
   beat: (progress: number) => void;
 }
 
-/** A killed run loses at most this much training; an upload every half minute costs nothing. */
-const CHECKPOINT_SECONDS = 30;
 /** The rest is publishing. */
 const TRAINED = 0.95;
 
@@ -132,7 +131,8 @@ class Checkpoints {
   /** Takes the state of an epoch's end, if it is time. @throws what an earlier save was refused with */
   offer(progress: Progress): void {
     this.#aside.check();
-    if (this.#aside.busy || performance.now() - this.#lastAt < CHECKPOINT_SECONDS * 1000) return;
+    const seconds = (performance.now() - this.#lastAt) / 1000;
+    if (this.#aside.busy || seconds < this.#job.checkpointSeconds) return;
     this.#lastAt = performance.now();
     const bytes = encodeCheckpoint(progress, this.#specDigest);
     this.#aside.begin(() => this.#save(bytes, progress.state.step));

@@ -6,7 +6,7 @@ import { column, runSpec, table } from '../data/testing.ts';
 import { Random } from '../random.ts';
 import { Api } from './api.ts';
 import { createLog } from './log.ts';
-import { runTrainer } from './loop.ts';
+import { type LoopOptions, runTrainer } from './loop.ts';
 import { KEY, PlayedApi } from './testing.ts';
 
 const random = Random.from(5, 'loop');
@@ -25,7 +25,7 @@ let lines: Record<string, unknown>[];
 let end: AbortController;
 let running: Promise<void>;
 
-function startTrainer(options: { key?: string; stallMs?: number; jobModule?: URL } = {}): void {
+function startTrainer(options: Partial<LoopOptions> = {}): void {
   const { key = KEY, ...more } = options;
   const api = new Api({ url: played.url, key, firstWaitMs: 5 });
   const log = createLog('info', {}, (line) => lines.push(JSON.parse(line)));
@@ -135,6 +135,34 @@ describe('the loop', () => {
     startTrainer();
     await played.until(() => run.status === 'SUCCEEDED');
     expect(run.attempt).toBe(2);
+  });
+
+  test('a run that is taken over goes on from its checkpoint and ends with the same bytes', async () => {
+    const spec = runSpec(small, { budget: { maxEpochs: 1000, maxSeconds: null, patience: null } });
+    const whole = played.queue('whole', small, spec);
+    const torn = played.queue('torn', small, spec);
+    startTrainer({ checkpointSeconds: 0 });
+    await played.until(() => whole.status === 'SUCCEEDED' && torn.checkpoint);
+    end.abort();
+    await running;
+    const saved = torn.checkpoint?.step ?? 0;
+    torn.points = [];
+    played.expireLease(torn.id);
+    end = new AbortController();
+    startTrainer();
+    await played.until(() => torn.status === 'SUCCEEDED');
+    expect(torn.attempt).toBe(2);
+    expect(torn.points[0]?.step).toBeGreaterThan(saved);
+    expect(saved).toBeGreaterThan(0);
+    expect(torn.completed?.manifest).toEqual(whole.completed?.manifest);
+  });
+
+  test('a checkpoint that cannot be read costs time, not the run', async () => {
+    const run = played.queue('unreadable', small, quick);
+    run.checkpoint = { step: 5, digest: run.table };
+    startTrainer();
+    await played.until(() => run.status === 'SUCCEEDED');
+    expect(run.points[0]?.step).toBe(5); // the first epoch again
   });
 
   test('an API that is away is asked again', async () => {

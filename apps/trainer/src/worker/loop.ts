@@ -24,6 +24,8 @@ export interface LoopOptions {
   heartbeatMs?: number;
   /** A job that reports no step for so long is hung; real steps take milliseconds, chunks 150 ms. */
   stallMs?: number;
+  /** A killed run loses at most so much training; an upload every half minute costs nothing. */
+  checkpointSeconds?: number;
   /** Program of a job process. */
   jobModule?: URL;
 }
@@ -59,7 +61,8 @@ async function runClaim(claim: Claim, job: JobProcess, options: LoopOptions): Pr
   log.info('run claimed', { pid: job.pid });
   const over = new AbortController();
   const began = performance.now();
-  job.start({ api: { url: options.api.url, key: options.key }, logLevel: options.logLevel, claim });
+  const { key, logLevel, checkpointSeconds = 30 } = options;
+  job.start({ api: { url: options.api.url, key }, logLevel, checkpointSeconds, claim });
   const verdict = await Promise.race([
     job.ended,
     keepLease(claim, job, options, over.signal),

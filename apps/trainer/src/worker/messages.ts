@@ -6,6 +6,8 @@ import { Claim } from './operations.ts';
 export const Start = z.strictObject({
   api: z.strictObject({ url: z.string(), key: z.string() }),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']),
+  /** Training time between two saved states. */
+  checkpointSeconds: z.number().min(0),
   claim: Claim,
 });
 export type Start = z.infer<typeof Start>;
