@@ -1,6 +1,6 @@
 /**
- * A small client of Anneal over fetch alone: GraphQL, uploads, waiting for a run, predicting. Copy it, or learn from
- * it.
+ * A small client of Anneal over fetch alone: GraphQL, uploads, waiting for a run, predicting, feedback. Copy it, or
+ * learn from it.
  */
 
 /** Where the stack is and what opens it: from the environment, or from the stack.json that `npm start` writes. */
@@ -171,4 +171,16 @@ export async function predict(to: Connection, endpoint: string, instances: objec
   const body = (await response.json()) as Answer & { error?: { code: string; message: string } };
   if (!response.ok) throw new Error(`${response.status} ${body.error?.code}: ${body.error?.message}`);
   return body;
+}
+
+/** Says what was true of predictions, up to 1,000; twice is once, and of different labels the last one counts. */
+export async function feedback(to: Connection, endpoint: string, labels: { id: string; label: unknown }[]) {
+  const response = await fetch(`${to.edge}/v1/endpoints/${endpoint}/feedback`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${to.key}` },
+    body: JSON.stringify({ feedback: labels }),
+  });
+  const body = (await response.json()) as { accepted: number; error?: { code: string; message: string } };
+  if (!response.ok) throw new Error(`${response.status} ${body.error?.code}: ${body.error?.message}`);
+  return body.accepted;
 }

@@ -48,7 +48,7 @@ describe('documentation', () => {
       const script = ['set -euo pipefail', ...blocksOf(page).flatMap((block) => [block, 'echo'])].join('\n');
       const { code, output } = await bash(script, { ANNEAL_HOME: stack.home });
       expect(code, output).toBe(0);
-      expect(output).not.toMatch(/"errors":\[|"error":\{|"userErrors":\[\{/);
+      expect(output).not.toMatch(/"errors":\[|"error":["{]|"userErrors":\[\{/);
       if (page === 'README.md') {
         expect(output).toMatch(/"f1":\{"value":0\.\d+,"low":0\.\d+,"high":0\.\d+,"n":90\}/);
         expect(output).toMatch(/"label":"(yes|no)","score":0\.\d+/);

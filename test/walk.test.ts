@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  type Answer,
   commit,
   createDataset,
   createExperiment,
   deploy,
+  feedback,
   finished,
   graphql,
   predict,
@@ -44,10 +46,21 @@ interface Version {
   };
 }
 
+/** Of pairs (true, answered): the mean over the classes of 2TP / (2TP + FP + FN). */
+function macroF1(pairs: [truth: string, answered: string][]): number {
+  const classes = [...new Set(pairs.flat())];
+  const f1 = classes.map((name) => {
+    const hits = pairs.filter(([truth, answered]) => truth === name && answered === name).length;
+    return (2 * hits) / pairs.flat().filter((label) => label === name).length;
+  });
+  return f1.reduce((sum, value) => sum + value / classes.length, 0);
+}
+
 describe('the walk', () => {
   let stack: Stack;
   let datasetVersionId: string;
   const versions: Version[] = [];
+  const answers: Answer[] = [];
   beforeAll(async () => {
     stack = await startStack();
   });
@@ -91,6 +104,7 @@ describe('the walk', () => {
       expect(endpoint.name).toBe('churn');
       const answer = await predict(stack.connection, 'churn', testRows);
       expect(answer).toMatchObject({ endpoint: 'churn', model: 'churn', version: version.number });
+      answers.push(answer);
       const { labels, counts } = version.evaluation.confusionMatrix;
       const fromEdge = labels.map(() => labels.map(() => 0));
       answer.predictions.forEach(({ label = '' }, i) => {
@@ -115,6 +129,40 @@ describe('the walk', () => {
         traffic: { requests: 1, errors: 0, instances: testRows.length, latency: { p50: expect.any(Number) } },
         evaluation: { f1: { value: versions.at(-1)?.evaluation.f1.value } },
       });
+  });
+
+  it('gives the F1 that the client computes, within seconds of the feedback', async () => {
+    const query = `{ model(name: "churn") { versions { nodes { number evaluation(source: LIVE, window: { last: "1h" }) {
+      n labelled unknownLabels f1(average: MACRO) { value low high n } } } } } }`;
+    type Live = { number: number; evaluation: { n: number; labelled: number; f1: { value: number | null } } };
+    const live = async () =>
+      (await graphql<{ model: { versions: { nodes: Live[] } } }>(stack.connection, query)).model.versions.nodes;
+    const truth = testRows.map((row) => String(row.churned));
+    for (const [turn, { version, predictions }] of answers.entries()) {
+      // The first version's are told in two parts that overlap, with a mistake that is put right.
+      const labels = predictions.map(({ id }, i) => ({ id, label: String(truth[i]) }));
+      const wrong = labels.slice(0, 5).map(({ id, label }) => ({ id, label: label === 'yes' ? 'no' : 'yes' }));
+      const requests = turn === 0 ? [[...wrong, ...labels.slice(20)], labels.slice(0, 40)] : [labels];
+      for (const request of requests) expect(await feedback(stack.connection, 'churn', request)).toBe(request.length);
+      const f1 = macroF1(predictions.map(({ label }, i) => [String(truth[i]), String(label)]));
+      await expect
+        .poll(async () => (await live()).find((node) => node.number === version)?.evaluation, { timeout: 5_000 })
+        .toMatchObject({
+          n: truth.length,
+          labelled: truth.length,
+          unknownLabels: 0,
+          f1: { value: expect.closeTo(f1, 12), n: truth.length },
+        });
+    }
+    expect(answers).toHaveLength(2);
+  });
+
+  it('refuses a label that is no class at the edge', async () => {
+    const id = String(answers[0]?.predictions[0]?.id);
+    const again = String(answers.at(-1)?.predictions[0]?.id);
+    await expect(feedback(stack.connection, 'churn', [{ id: again, label: 'maybe' }])).rejects.toThrow(/no, yes/);
+    // A version that is not in the route any more is judged when labels are counted.
+    expect(await feedback(stack.connection, 'churn', [{ id, label: String(testRows[0]?.churned) }])).toBe(1);
   });
 
   it('refuses a misspelt column at the edge and says which is meant', async () => {

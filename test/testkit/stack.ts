@@ -46,11 +46,13 @@ async function stackFile(home: string, launcher: ChildProcess, output: () => str
 }
 
 /** Starts it and waits until it is ready. The checkout must be set up (npm test and npm run bench see to that). */
-export async function startStack(options: { home?: string; args?: string[] } = {}): Promise<Stack> {
+export async function startStack(
+  options: { home?: string; args?: string[]; env?: Record<string, string> } = {},
+): Promise<Stack> {
   const home = options.home ?? mkdtempSync(path.join(tmpdir(), 'anneal-test-home-'));
   const args = [path.join(ROOT, 'tools/start.ts'), ...(options.args ?? ['--no-quickstart'])];
   const launcher = spawn(process.execPath, args, {
-    env: { ...process.env, ANNEAL_HOME: home, API_PORT: '0', EDGE_PORT: '0', LOG_LEVEL: 'info' },
+    env: { ...process.env, ...options.env, ANNEAL_HOME: home, API_PORT: '0', EDGE_PORT: '0', LOG_LEVEL: 'info' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -2,8 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Scope } from '@anneal/edge/contract';
 import type { Deps } from './deps.ts';
+import { type LiveLoader, liveLoader } from './domain/live.ts';
 import { type RunMetricsLoader, runMetricsLoader } from './domain/run-metrics.ts';
 import { type TrafficLoader, trafficLoader } from './domain/traffic.ts';
+import { type TrialRanksLoader, trialRanksLoader } from './domain/trial-ranks.ts';
 import { forbidden } from './errors.ts';
 
 /** Who calls. A key without a project is a service key of the installation (a trainer or an edge). */
@@ -19,6 +21,8 @@ export interface KeyCaller {
 export interface Loaders {
   runMetrics: RunMetricsLoader;
   traffic: TrafficLoader;
+  live: LiveLoader;
+  trialRanks: TrialRanksLoader;
 }
 
 /** Context of one GraphQL operation. */
@@ -42,7 +46,12 @@ export function createContext(
     caller,
     requestId,
     signal,
-    loaders: { runMetrics: runMetricsLoader(deps.prisma), traffic: trafficLoader(deps) },
+    loaders: {
+      runMetrics: runMetricsLoader(deps.prisma),
+      traffic: trafficLoader(deps),
+      live: liveLoader(deps),
+      trialRanks: trialRanksLoader(deps.prisma),
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * What the API reads from its workers: prediction events from the edge, predictions of the held-out rows from the
- * trainer.
+ * What the API reads from its workers: prediction events and feedback from the edge, predictions of the held-out rows
+ * from the trainer.
  */
 import { z } from 'zod';
 
@@ -19,18 +19,48 @@ export const PredictionEvent = z.strictObject({
   errorCode: z.string().max(64).nullable(),
   /** Instances in the request. */
   instances: z.int().min(0),
-  /** In order of the instances; null for failures. */
+  /** In order of the instances; null for failures, and for models that answer plain tensors. */
   predictions: z
     .array(z.union([z.strictObject({ label: z.string(), score: z.number() }), z.strictObject({ value: z.number() })]))
     .nullable(),
 });
 export type PredictionEvent = z.infer<typeof PredictionEvent>;
 
+/**
+ * What was true of predictions of one endpoint, as one feedback request said it. A prediction is its event's id and the
+ * instance's index. Of several labels for one prediction the one of the latest time counts.
+ */
+export const Feedback = z.strictObject({
+  formatVersion: z.literal(1),
+  kind: z.literal('FEEDBACK'),
+  /** Only for logs: what dedupes is (endpoint, eventId, index). */
+  id: z.uuid(),
+  endpoint: z.string().min(1).max(63),
+  /** When the edge was told, ISO 8601, UTC, microseconds. */
+  time: z.iso.datetime({ precision: 6 }),
+  labels: z
+    .array(
+      z.strictObject({
+        eventId: z.uuid(),
+        index: z.int().min(0).max(32_767),
+        /** As it was sent, or the class that it names. */
+        label: z.string().min(1).max(1000),
+      }),
+    )
+    .min(1)
+    .max(1000),
+});
+export type Feedback = z.infer<typeof Feedback>;
+
+/** What the edge's outbox carries; without a `kind` it is a prediction event. */
+export const EdgeEvent = z.union([PredictionEvent, Feedback]);
+export type EdgeEvent = z.infer<typeof EdgeEvent>;
+
 /** Events that one batch may carry. */
 export const MAX_EVENTS = 500;
 
 /** Body of POST /internal/prediction-events. */
-export const PredictionEventBatch = z.strictObject({ events: z.array(PredictionEvent).min(1).max(MAX_EVENTS) });
+export const PredictionEventBatch = z.strictObject({ events: z.array(EdgeEvent).min(1).max(MAX_EVENTS) });
 export type PredictionEventBatch = z.infer<typeof PredictionEventBatch>;
 
 /**

@@ -31,7 +31,7 @@ export interface PubSub {
   /** Ids published under the topic from now on; ends with the signal. */
   subscribe(topic: Topic, options?: { id?: string; signal?: AbortSignal }): AsyncIterableIterator<string>;
 }
-/** run: a run changed (id = run). queue: a run was queued (id = run). */
+/** run: a run changed (id = run). queue: runs were queued (id = run or experiment). */
 export type Topic = 'run' | 'queue';
 
 /** One JSON line per call. */

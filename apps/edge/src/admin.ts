@@ -12,8 +12,8 @@ import { fromHex, sha256Hex } from './digest.ts';
 import type { Pin, SessionCache } from './engine/index.ts';
 import type { R2Bucket } from './env.ts';
 import { HttpError, refuse } from './errors.ts';
-import { parseInstances } from './predict/index.ts';
 import type { RouteSource } from './route.ts';
+import { warm } from './warm.ts';
 
 export interface AdminDoor {
   /** PUT, GET or HEAD of /admin/artifacts/{digest}. */
@@ -76,12 +76,12 @@ async function putRoute(parts: AdminParts, request: Request, endpoint: string, p
     const got = `${route.endpoint} at ${route.revision}`;
     throw refuse(400, 'INVALID_ROUTE', `expected what was signed, ${endpoint} at revision ${revision}, got ${got}`);
   }
-  await parts.routes.store(route, () => warm(parts.sessions, route, pin));
+  await parts.routes.store(route, () => warmAll(parts.sessions, route, pin));
   return Response.json({ revision: route.revision });
 }
 
-/** Loads and runs every variant once on a row of missing values, so that the first request finds it warm. */
-async function warm(sessions: SessionCache, route: Route, pin: Pin): Promise<void> {
+/** Loads every variant, so that the first request finds it warm. @throws HttpError when one cannot serve. */
+async function warmAll(sessions: SessionCache, route: Route, pin: Pin): Promise<void> {
   for (const { manifest } of route.variants) {
     const { digest, byteLength } = manifest.artifact;
     if (byteLength > MAX_ARTIFACT_BYTES)
@@ -90,10 +90,8 @@ async function warm(sessions: SessionCache, route: Route, pin: Pin): Promise<voi
         'ARTIFACT_TOO_LARGE',
         `expected an artifact of at most ${MAX_ARTIFACT_BYTES} bytes, got ${byteLength}`,
       );
-    const empty = Object.fromEntries(manifest.columns.map(({ name }) => [name, null]));
     try {
-      const feeds = parseInstances(manifest, [empty]);
-      await sessions.with(digest, pin, (session) => session.run(feeds));
+      await warm(sessions, manifest, pin);
     } catch (error) {
       if (error instanceof HttpError && error.refusal.code === 'ARTIFACT_MISSING')
         throw refuse(409, 'ARTIFACT_MISSING', `artifact ${digest} is not here: push it before the route`);

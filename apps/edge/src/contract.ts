@@ -10,15 +10,33 @@ export const EndpointName = z
 /** A column of the dataset as a client may send it. */
 export const ManifestColumn = z.strictObject({
   name: z.string().min(1),
-  kind: z.enum(['NUMERIC', 'CATEGORICAL', 'TEXT', 'IGNORE']),
+  kind: z.enum(['NUMERIC', 'CATEGORICAL', 'TEXT', 'TENSOR', 'TOKENS', 'IGNORE']),
   /** True when the network reads it: then it must be present in every instance. */
   used: z.boolean(),
   /** CATEGORICAL and used: the categories seen in training, trimmed cell text. */
   categories: z.array(z.string()).optional(),
   /** Renamed values: applied to the trimmed cell text before anything else reads it. */
   values: z.array(z.strictObject({ from: z.string(), to: z.string() })).optional(),
+  /** TENSOR and used: numbers of this shape, nested or as one flat list; they cannot be missing. */
+  shape: z.array(z.int().min(1)).min(1).optional(),
+  /** TOKENS and used: the most tokens of a sequence. */
+  maxLength: z.int().min(1).optional(),
+  /** TOKENS and used: the largest id of the dataset + 1; larger ids are taken for unknown. */
+  vocabulary: z.int().min(1).optional(),
 });
 export type ManifestColumn = z.infer<typeof ManifestColumn>;
+
+const inputOf = { name: z.string(), column: z.string() };
+/** An ONNX input and the column that it reads. */
+export const ManifestInput = z.discriminatedUnion('type', [
+  /** [N,1]: double (missing = NaN) or string (missing = ""). */
+  z.strictObject({ ...inputOf, type: z.enum(['double', 'string']) }),
+  /** [N,...shape] */
+  z.strictObject({ ...inputOf, type: z.literal('float32'), shape: z.array(z.int().min(1)).min(1) }),
+  /** [N,T], T at most `length`: ids, and -1 behind the end of the shorter sequences. */
+  z.strictObject({ ...inputOf, type: z.literal('int32'), length: z.int().min(1) }),
+]);
+export type ManifestInput = z.infer<typeof ManifestInput>;
 
 /** How raw rows become a prediction, without names of models or endpoints. The only source of the threshold. */
 export const Manifest = z.strictObject({
@@ -34,12 +52,47 @@ export const Manifest = z.strictObject({
   positiveClass: z.string().nullable(),
   /** BINARY: label = positiveClass iff its probability >= threshold. Else null: the class of largest probability. */
   threshold: z.number().min(0).max(1).nullable(),
-  /** One ONNX input [N,1] per used column: double (missing = NaN) or string (missing = ""). */
-  inputs: z.array(z.strictObject({ name: z.string(), column: z.string(), type: z.enum(['double', 'string']) })).min(1),
+  /** One ONNX input per used column. */
+  inputs: z.array(ManifestInput).min(1),
   /** "probabilities" float32 [N,C], or "value" float32 [N]. */
   output: z.enum(['probabilities', 'value']),
 });
 export type Manifest = z.infer<typeof Manifest>;
+
+/** Element types of tensors, by the names of the Open Inference Protocol. */
+export const Datatype = z.enum([
+  'BOOL',
+  'UINT8',
+  'UINT16',
+  'UINT32',
+  'UINT64',
+  'INT8',
+  'INT16',
+  'INT32',
+  'INT64',
+  'FP16',
+  'FP32',
+  'FP64',
+  'BYTES',
+]);
+export type Datatype = z.infer<typeof Datatype>;
+
+const tensorOf = {
+  name: z.string().min(1),
+  datatype: Datatype,
+  /** -1 = any size. */
+  shape: z.array(z.int().min(-1)).max(16),
+};
+/** A model whose inputs and outputs are plain tensors by name: it knows no columns and answers no label. */
+export const TensorManifest = z.strictObject({
+  formatVersion: z.literal(1),
+  kind: z.literal('TENSORS'),
+  artifact: z.strictObject({ digest: Digest, byteLength: z.int().positive() }),
+  inputs: z.array(z.strictObject(tensorOf)).min(1),
+  /** `labels`: the names of the classes that an output has a number for. */
+  outputs: z.array(z.strictObject({ ...tensorOf, labels: z.array(z.string()).optional() })).min(1),
+});
+export type TensorManifest = z.infer<typeof TensorManifest>;
 
 export const Scope = z.enum(['read', 'write', 'train', 'edge', 'admin']);
 export type Scope = z.infer<typeof Scope>;
@@ -49,9 +102,16 @@ export const RouteVariant = z.strictObject({
   model: z.string().min(1),
   version: z.int().positive(),
   weight: z.number().positive(),
-  manifest: Manifest,
+  manifest: z.union([Manifest, TensorManifest]),
 });
 export type RouteVariant = z.infer<typeof RouteVariant>;
+
+/**
+ * When the outbox has an event. BUFFERED: at most 50 ms after the answer, which a crash of the isolate can lose.
+ * DURABLE: before the answer.
+ */
+export const EventDelivery = z.enum(['BUFFERED', 'DURABLE']);
+export type EventDelivery = z.infer<typeof EventDelivery>;
 
 /** Where an endpoint's requests go. Revisions only rise; no variants = the endpoint was undeployed. */
 export const Route = z.strictObject({
@@ -59,6 +119,7 @@ export const Route = z.strictObject({
   endpoint: EndpointName,
   revision: z.int().positive(),
   variants: z.array(RouteVariant),
+  events: EventDelivery.default('BUFFERED'),
   /** Keys that may call this endpoint, by sha256 of the key. */
   keys: z.array(z.strictObject({ sha256: Digest, scopes: z.array(Scope) })),
 });
@@ -74,19 +135,49 @@ export const PredictRequest = z.strictObject({
 });
 export type PredictRequest = z.infer<typeof PredictRequest>;
 
-export type ClassPrediction = { label: string; score: number; probabilities: Record<string, number> };
-export type ValuePrediction = { value: number };
+export const ClassPrediction = z.strictObject({
+  label: z.string(),
+  score: z.number(),
+  probabilities: z.record(z.string(), z.number()),
+});
+export type ClassPrediction = z.infer<typeof ClassPrediction>;
+export const ValuePrediction = z.strictObject({ value: z.number() });
+export type ValuePrediction = z.infer<typeof ValuePrediction>;
 /** What the model says of one instance: `score` is the probability of `label`. */
 export type Prediction = ClassPrediction | ValuePrediction;
-export type PredictResponse = {
-  endpoint: string;
-  model: string;
-  version: number;
-  predictions: (Prediction & { id: string })[];
-};
+/** `id` is opaque; feedback names it. */
+export const PredictResponse = z.strictObject({
+  endpoint: z.string(),
+  model: z.string(),
+  version: z.int(),
+  predictions: z.array(
+    z.union([ClassPrediction.extend({ id: z.string() }), ValuePrediction.extend({ id: z.string() })]),
+  ),
+});
+export type PredictResponse = z.infer<typeof PredictResponse>;
 
-/** Every error of the edge: HTTP status + this body. `field` is a path such as instances[3].age. */
-export type ErrorBody = { error: { code: string; message: string; field?: string } };
+/** The most labels that a feedback request may carry, and characters of one. */
+export const MAX_FEEDBACK = 1000;
+export const MAX_LABEL_LENGTH = 1000;
+
+/** What was true of a prediction: `id` as the prediction had it; a class, or a number where numbers are predicted. */
+export const FeedbackItem = z.strictObject({
+  id: z.string().min(1).max(128),
+  label: z.union([z.string().min(1).max(MAX_LABEL_LENGTH), z.number(), z.boolean()]),
+});
+export type FeedbackItem = z.infer<typeof FeedbackItem>;
+export const FeedbackList = z.strictObject({ feedback: z.array(FeedbackItem).min(1).max(MAX_FEEDBACK) });
+export const FeedbackRequest = z.union([FeedbackItem, FeedbackList]);
+export type FeedbackRequest = z.infer<typeof FeedbackRequest>;
+/** Labels that were taken, new or not. */
+export const FeedbackResponse = z.strictObject({ accepted: z.int() });
+export type FeedbackResponse = z.infer<typeof FeedbackResponse>;
+
+/** Every error of the edge but those of /v2: HTTP status + this body. `field` is a path such as instances[3].age. */
+export const ErrorBody = z.strictObject({
+  error: z.strictObject({ code: z.string(), message: z.string(), field: z.string().optional() }),
+});
+export type ErrorBody = z.infer<typeof ErrorBody>;
 
 /** Header names of a signed push to the admin door; the signature covers `pushPayload`. */
 export const PUSH_HEADERS = { time: 'x-anneal-time', revision: 'x-anneal-revision', signature: 'x-anneal-signature' };

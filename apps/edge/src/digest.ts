@@ -19,14 +19,8 @@ export function fromHex(text: string): Uint8Array<ArrayBuffer> | undefined {
 
 /** A UUID that sorts by its time (RFC 9562, version 7). */
 export function uuidv7(now: number): string {
-  const random = hex(crypto.getRandomValues(new Uint8Array(10)));
   const time = now.toString(16).padStart(12, '0');
-  const variant = (8 + (Number.parseInt(random.slice(3, 4), 16) & 3)).toString(16);
-  return [
-    time.slice(0, 8),
-    time.slice(8),
-    `7${random.slice(0, 3)}`,
-    `${variant}${random.slice(4, 7)}`,
-    random.slice(7, 19),
-  ].join('-');
+  // xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx: variant and randomness from the third x on
+  const random = crypto.randomUUID();
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15)}`;
 }

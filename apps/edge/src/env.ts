@@ -2,8 +2,6 @@
  * What the Worker is bound to, and the few interfaces of Cloudflare's runtime that the edge uses (their full types
  * are a package of their own). wrangler.jsonc and host/ make these bindings.
  */
-import type { PredictionEvent } from '@anneal/api/contract';
-
 export interface Env {
   /** Holds artifacts/<digest>.onnx and routes/<endpoint>.json. */
   ARTIFACTS: R2Bucket;
@@ -48,7 +46,7 @@ export interface R2PutOptions {
 }
 
 export interface OutboxNamespace {
-  getByName(name: string): { append(events: PredictionEvent[]): Promise<void> };
+  getByName(name: string): { append(bodies: string[]): Promise<void> };
 }
 
 export type SqlValue = string | number | null;

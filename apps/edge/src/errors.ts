@@ -48,3 +48,8 @@ export function errorResponse({ status, code, message, field, headers }: Refusal
   const body: ErrorBody = { error: { code, message, ...(field === undefined ? {} : { field }) } };
   return Response.json(body, { status, ...(headers && { headers }) });
 }
+
+/** The refusal as the Open Inference Protocol has it: one text, so the place goes into it. */
+export function v2ErrorResponse({ status, message, headers }: Refusal): Response {
+  return Response.json({ error: message }, { status, ...(headers && { headers }) });
+}

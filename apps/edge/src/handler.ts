@@ -1,49 +1,19 @@
 /**
  * The router: a request in, a response out, one log line each. Made of named parts; sees no binding of the platform.
  */
-import type { AdminDoor } from './admin.ts';
 import { discardBody } from './body.ts';
-import type { Pin, SessionCache } from './engine/index.ts';
-import { errorResponse, HttpError, refusalOf, refuse } from './errors.ts';
-import { health } from './health.ts';
+import type { Pin } from './engine/index.ts';
+import { errorResponse, HttpError, refusalOf, refuse, v2ErrorResponse } from './errors.ts';
 import { type Log, reason } from './log.ts';
-import { predictPlain } from './protocol/plain.ts';
-import type { Call, Serve } from './serve.ts';
+import { type PlaceParts, placeOf } from './places.ts';
+import type { Call } from './serve.ts';
 
-export interface HandlerParts {
-  serve: Serve;
-  admin: AdminDoor;
-  sessions: SessionCache;
+export interface HandlerParts extends PlaceParts {
   log: Log;
 }
 
 /** Answers a request; `pin` is ctx.waitUntil. */
 export type Handler = (request: Request, pin: Pin) => Promise<Response>;
-
-interface Place {
-  methods: string[];
-  path: RegExp;
-  answer(parts: HandlerParts, request: Request, name: string, call: Call): Promise<Response> | Response;
-}
-
-const PLACES: Place[] = [
-  {
-    methods: ['POST'],
-    path: /^\/v1\/endpoints\/([^/]+)\/predict$/,
-    answer: ({ serve }, request, endpoint, call) => predictPlain(serve, request, endpoint, call),
-  },
-  { methods: ['GET', 'HEAD'], path: /^\/healthz$/, answer: ({ sessions }) => health(sessions) },
-  {
-    methods: ['PUT', 'GET', 'HEAD'],
-    path: /^\/admin\/artifacts\/([^/]+)$/,
-    answer: ({ admin }, request, digest) => admin.artifact(request, digest),
-  },
-  {
-    methods: ['PUT'],
-    path: /^\/admin\/routes\/([^/]+)$/,
-    answer: ({ admin }, request, endpoint, call) => admin.route(request, endpoint, call.pin),
-  },
-];
 
 /** The edge's fetch handler. */
 export function createHandler(parts: HandlerParts): Handler {
@@ -51,19 +21,20 @@ export function createHandler(parts: HandlerParts): Handler {
     const call: Call = { requestId: requestIdOf(request), pin, started: performance.now() };
     let failure: { code: string; reason?: string } | undefined;
     let response: Response;
+    const { pathname } = new URL(request.url);
     try {
-      response = await dispatch(parts, request, call);
+      response = await dispatch(parts, request, pathname, call);
     } catch (error) {
       const refusal = refusalOf(error, call.requestId);
       failure = { code: refusal.code, ...(error instanceof HttpError ? {} : { reason: reason(error) }) };
-      response = errorResponse(refusal);
+      response = /^\/v2(\/|$)/.test(pathname) ? v2ErrorResponse(refusal) : errorResponse(refusal);
       await discardBody(request).catch(() => {}); // the client is gone
     }
     response.headers.set('x-request-id', call.requestId);
     parts.log(response.status >= 500 ? 'error' : 'info', 'request', {
       requestId: call.requestId,
       method: request.method,
-      path: new URL(request.url).pathname,
+      path: pathname,
       status: response.status,
       durationMs: Math.round((performance.now() - call.started) * 1000) / 1000,
       ...failure,
@@ -72,20 +43,18 @@ export function createHandler(parts: HandlerParts): Handler {
   };
 }
 
-async function dispatch(parts: HandlerParts, request: Request, call: Call): Promise<Response> {
-  const { pathname } = new URL(request.url);
-  for (const { methods, path, answer } of PLACES) {
-    const match = path.exec(pathname);
-    if (!match) continue;
-    if (methods.includes(request.method)) return answer(parts, request, match[1] ?? '', call);
-    throw new HttpError({
-      status: 405,
-      code: 'METHOD_NOT_ALLOWED',
-      message: `expected ${methods.join(' or ')}, got ${request.method}`,
-      headers: { allow: methods.join(', ') },
-    });
-  }
-  throw refuse(404, 'NOT_FOUND', 'expected POST /v1/endpoints/{endpoint}/predict or GET /healthz');
+async function dispatch(parts: HandlerParts, request: Request, pathname: string, call: Call): Promise<Response> {
+  const found = placeOf(pathname);
+  if (!found)
+    throw refuse(404, 'NOT_FOUND', `nothing is at ${pathname.slice(0, 200)}: GET /openapi.json lists what is`);
+  const { methods, answer } = found.place;
+  if (methods.includes(request.method)) return answer(parts, request, found.names, call);
+  throw new HttpError({
+    status: 405,
+    code: 'METHOD_NOT_ALLOWED',
+    message: `expected ${methods.join(' or ')}, got ${request.method}`,
+    headers: { allow: methods.join(', ') },
+  });
 }
 
 /** The caller's id when it is a tame one, so that one id follows a request through all logs. */

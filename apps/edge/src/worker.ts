@@ -1,7 +1,6 @@
 /** The Worker: the only file that sees env and ctx. Composes the edge once per isolate. */
 
 import { DurableObject } from 'cloudflare:workers';
-import type { PredictionEvent } from '@anneal/api/contract';
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm';
 import { createAdminDoor } from './admin.ts';
 import { fetchArtifact } from './artifact.ts';
@@ -10,6 +9,8 @@ import type { DurableObjectState, Env, ExecutionContext } from './env.ts';
 import { createHandler, type Handler } from './handler.ts';
 import { log } from './log.ts';
 import { createOutbox, type Outbox as OutboxLogic } from './outbox.ts';
+import { createFeedback } from './protocol/feedback.ts';
+import { createRecorder } from './recorder.ts';
 import { createRouteSource } from './route.ts';
 import { createServe } from './serve.ts';
 
@@ -26,11 +27,16 @@ function compose(env: Env): Handler {
     fetchModel: (digest) => fetchArtifact(bucket, digest),
   });
   const routes = createRouteSource({ bucket, now, log });
-  const record = (event: PredictionEvent) =>
-    env.OUTBOX.getByName(`events-${Math.floor(Math.random() * OUTBOX_SHARDS)}`).append([event]);
-  const serve = createServe({ routes, sessions, record, now, random: Math.random, log });
+  const recorder = createRecorder({
+    append: (bodies) => env.OUTBOX.getByName(`events-${Math.floor(Math.random() * OUTBOX_SHARDS)}`).append(bodies),
+    wait: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    now,
+    log,
+  });
+  const serve = createServe({ routes, sessions, recorder, now, random: Math.random, log });
+  const feedback = createFeedback({ serve, recorder, now });
   const admin = createAdminDoor({ bucket, routes, sessions, secret: env.ADMIN_SECRET, now });
-  return createHandler({ serve, admin, sessions, log });
+  return createHandler({ serve, feedback, admin, sessions, recorder, log });
 }
 
 let handler: Handler | undefined;
@@ -51,8 +57,8 @@ export class Outbox extends DurableObject<Env> {
     this.#outbox = createOutbox({ storage: ctx.storage, send: (body) => post(env, body), now: Date.now, log });
   }
 
-  append(events: PredictionEvent[]): Promise<void> {
-    return this.#outbox.append(events);
+  append(bodies: string[]): Promise<void> {
+    return this.#outbox.append(bodies);
   }
 
   alarm(): Promise<void> {

@@ -47,7 +47,7 @@ export function regressionManifest(model: Uint8Array): Manifest {
 export function routeOf(
   endpoint: string,
   revision: number,
-  variants: [manifest: Manifest, weight: number][],
+  variants: [manifest: Route['variants'][number]['manifest'], weight: number][],
   keys: Route['keys'],
 ): Route {
   return {
@@ -61,6 +61,7 @@ export function routeOf(
       weight,
       manifest,
     })),
+    events: 'BUFFERED',
     keys,
   };
 }

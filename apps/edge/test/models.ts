@@ -3,23 +3,23 @@ import { createRequire } from 'node:module';
 import type { onnx as Onnx } from 'onnx-proto';
 
 // A CommonJS module whose named exports Node does not see.
-const { onnx }: typeof import('onnx-proto') = createRequire(import.meta.url)('onnx-proto');
+export const { onnx }: typeof import('onnx-proto') = createRequire(import.meta.url)('onnx-proto');
 
 const { FLOAT, DOUBLE, STRING, INT64 } = onnx.TensorProto.DataType;
 const { AttributeType } = onnx.AttributeProto;
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-type Dim = number | 'N';
-const value = (name: string, elemType: number, dims: Dim[]): Onnx.IValueInfoProto => ({
+type Dim = number | 'N' | 'M';
+export const value = (name: string, elemType: number, dims: Dim[]): Onnx.IValueInfoProto => ({
   name,
   type: {
     tensorType: {
       elemType,
-      shape: { dim: dims.map((d) => (d === 'N' ? { dimParam: d } : { dimValue: d })) },
+      shape: { dim: dims.map((d) => (typeof d === 'string' ? { dimParam: d } : { dimValue: d })) },
     },
   },
 });
-const floats = (name: string, dims: number[], data: Iterable<number>): Onnx.ITensorProto => ({
+export const floats = (name: string, dims: number[], data: Iterable<number>): Onnx.ITensorProto => ({
   name,
   dataType: FLOAT,
   dims,
@@ -31,7 +31,7 @@ const rawFloats = (name: string, dims: number[], data: Float32Array): Onnx.ITens
   dims,
   rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
 });
-const node = (opType: string, input: string[], output: string[], attribute: Onnx.IAttributeProto[] = []) => ({
+export const node = (opType: string, input: string[], output: string[], attribute: Onnx.IAttributeProto[] = []) => ({
   opType,
   input,
   output,
@@ -39,7 +39,7 @@ const node = (opType: string, input: string[], output: string[], attribute: Onnx
   domain: opType === 'LabelEncoder' ? 'ai.onnx.ml' : '',
 });
 
-function model(graph: Onnx.IGraphProto): Uint8Array {
+export function model(graph: Onnx.IGraphProto): Uint8Array {
   const proto = onnx.ModelProto.create({
     irVersion: 8,
     opsetImport: [

@@ -42,7 +42,7 @@ describe('predict', () => {
       { label: 'yes', score: 0.5 },
     ]);
     expect(new Set(body.predictions.map(({ id }) => id)).size).toBe(3);
-    expect(body.predictions[2]?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.2$/);
+    expect(body.predictions[2]?.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f-]{16}\.version1\.2$/);
   });
 
   test('answers a regression with values', async () => {
@@ -118,7 +118,7 @@ describe('refusals', () => {
     const get = await stand.request('/v1/endpoints/titanic/predict');
     expect(get.headers.get('allow')).toBe('POST');
     expect(await errorOf(get)).toMatchObject({ status: 405, code: 'METHOD_NOT_ALLOWED' });
-    for (const path of ['/', '/v1/endpoints/titanic/feedback', '/v2/models/titanic/infer', '/admin'])
+    for (const path of ['/', '/v1/endpoints/titanic', '/v1/endpoints/titanic/explain', '/admin'])
       expect(await errorOf(await stand.request(path, { method: 'POST' }))).toMatchObject({
         status: 404,
         code: 'NOT_FOUND',

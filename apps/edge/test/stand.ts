@@ -1,12 +1,12 @@
 /** A real edge (workerd through the host) and a tiny API that receives its events, for tests. */
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { type PredictionEvent, PredictionEventBatch } from '@anneal/api/contract';
+import { type Feedback, type PredictionEvent, PredictionEventBatch } from '@anneal/api/contract';
 import { PUSH_HEADERS, pushPayload, type Route } from '../src/contract.ts';
 import { type EdgeHost, startEdge } from '../src/host/edge.ts';
 import { sha256 } from './manifests.ts';
@@ -21,8 +21,11 @@ export const KEYS: Route['keys'] = [{ sha256: sha256(CLIENT_KEY), scopes: ['read
 export interface EventsApi {
   url: string;
   events: PredictionEvent[];
+  feedback: Feedback[];
   /** Sizes of the batches that came, in order. */
   batches: number[];
+  /** How many batches were not taken. */
+  refusals: number;
   /** Status answered from now on; undefined = accept what is valid, 400 for the rest. */
   status: number | undefined;
   /** Event ids that make a batch invalid. */
@@ -38,7 +41,9 @@ export async function startEventsApi(port = 0): Promise<EventsApi> {
   const api: EventsApi = {
     url: '',
     events: [],
+    feedback: [],
     batches: [],
+    refusals: 0,
     status: undefined,
     poison: new Set(),
     until: (condition) =>
@@ -61,6 +66,7 @@ export async function startEventsApi(port = 0): Promise<EventsApi> {
     let text = '';
     for await (const chunk of request) text += chunk;
     response.statusCode = accept(api, request, text);
+    if (response.statusCode !== 200) api.refusals++;
     response.end();
     for (const check of waiting) check();
   });
@@ -79,8 +85,12 @@ function accept(api: EventsApi, request: http.IncomingMessage, text: string): nu
   const batch = PredictionEventBatch.safeParse(JSON.parse(text));
   if (!batch.success || batch.data.events.some(({ id }) => api.poison.has(id))) return 400;
   api.batches.push(batch.data.events.length);
-  const known = new Set(api.events.map(({ id }) => id));
-  api.events.push(...batch.data.events.filter(({ id }) => !known.has(id)));
+  const known = new Set([...api.events, ...api.feedback].map(({ id }) => id));
+  for (const event of batch.data.events) {
+    if (known.has(event.id)) continue;
+    if ('kind' in event) api.feedback.push(event);
+    else api.events.push(event);
+  }
   return 200;
 }
 
@@ -90,6 +100,8 @@ export interface Stand {
   url(): string;
   /** Stops workerd and starts it over the same data. */
   restart(): Promise<void>;
+  /** Kills workerd with -9 and starts it over the same data. */
+  crash(): Promise<void>;
   request(path: string, init?: RequestInit): Promise<Response>;
   predict(endpoint: string, body: unknown, headers?: Record<string, string>, signal?: AbortSignal): Promise<Response>;
   pushArtifact(bytes: Uint8Array, changes?: Partial<Signed>): Promise<Response>;
@@ -134,6 +146,11 @@ export async function startStand(main?: string): Promise<Stand> {
       await edge.stop();
       edge = await start();
     },
+    crash: async () => {
+      for (const pid of workerds()) process.kill(pid, 'SIGKILL');
+      await edge.stop().catch(() => {}); // it has ended already
+      edge = await start();
+    },
     request: (path, init) => fetch(url() + path, init),
     predict: (endpoint, body, headers, signal) =>
       fetch(`${url()}/v1/endpoints/${endpoint}/predict`, {
@@ -150,6 +167,20 @@ export async function startStand(main?: string): Promise<Stand> {
     },
   };
   return stand;
+}
+
+/** The workerd processes that this process started; a file of tests has one stand. */
+function workerds(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const [, parent] = /^\d+ \(workerd\) \S (\d+) /.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+        return Number(parent) === process.pid ? [Number(pid)] : [];
+      } catch {
+        return []; // ended meanwhile
+      }
+    });
 }
 
 /** Signed pushes as the API makes them, with whatever is changed in them. */

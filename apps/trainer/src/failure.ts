@@ -6,6 +6,7 @@ export const FAILURES = {
   DATA_MISMATCH: 'the table is not the one that the RunSpec names, or lacks what it names',
   ENGINE_UNAVAILABLE: 'the engine that was asked for is not on this machine',
   DIVERGED: 'the loss is no number any more',
+  OUT_OF_MEMORY: 'the machine has less memory than the training needs',
   PARITY_FAILED: 'training engine and edge disagree on the held-out rows',
   API_REFUSED: 'the API refused what the trainer wrote',
   JOB_CRASHED: 'the job process ended without an outcome',
@@ -23,4 +24,23 @@ export class JobFailure extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+/** Thrown where a search has ended its trial: the API has written so already, nobody needs to be told. */
+export class StoppedEarly extends Error {
+  override readonly name = 'StoppedEarly';
+}
+
+/** How V8, the C++ runtime and ONNX Runtime say that an allocation failed. */
+const ALLOCATION_FAILED = /^.*(?:bad_alloc|Failed to allocate|allocation failed|out of memory|ENOMEM).*$/im;
+
+/** The line of an error, or of a process's last words, that tells of memory that was not there; undefined if none. */
+export function toldOfMemory(text: string): string | undefined {
+  return ALLOCATION_FAILED.exec(text)?.[0].trim().slice(0, 300);
+}
+
+/** The failure with what an owner can do about it; `problem` says what happened. */
+export function outOfMemory(problem: string): { code: FailureCode; message: string } {
+  const advice = 'Choose a smaller hyperparameters.batchSize or a smaller network, or give the trainer more memory.';
+  return { code: 'OUT_OF_MEMORY', message: `The training did not fit into memory: ${problem}. ${advice}` };
 }

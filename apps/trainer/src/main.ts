@@ -1,13 +1,19 @@
-/** The trainer's process: reads the configuration, runs the loop until a signal or the watchdog ends it. */
+/**
+ * The trainer's process: reads the configuration, runs the loop until a signal or the watchdog ends it. With the
+ * argument `doctor` it only says which engines work here.
+ */
 import { readConfig } from './config.ts';
+import { diagnosis } from './doctor.ts';
+import { availableEngines } from './engine/available.ts';
 import { Api } from './worker/api.ts';
 import { createLog } from './worker/log.ts';
 import { runTrainer } from './worker/loop.ts';
 
-/** What this trainer can run; the API gives it only such runs. */
-const ENGINES = ['ORT_CPU'];
-
 async function main(): Promise<void> {
+  if (process.argv[2] === 'doctor') {
+    process.stdout.write(diagnosis(await availableEngines()));
+    return;
+  }
   const config = readConfig();
   const log = createLog(config.logLevel);
   const end = new AbortController();
@@ -16,10 +22,15 @@ async function main(): Promise<void> {
 
   const onRetry = (problem: string, waitMs: number) => log.warn('the API did not answer', { problem, waitMs });
   const api = new Api({ url: config.apiUrl, key: config.key, onRetry });
-  log.info('trainer ready', { trainer: config.name, api: config.apiUrl });
+  const available = await availableEngines();
+  for (const { name, absent, device } of available) log.debug('engine', { engine: name, device, absent });
+  // What this trainer can run; the API gives it only such runs.
+  const engines = available.filter(({ absent }) => absent === null).map(({ name }) => name);
+  if (engines.length === 0) throw new Error(`No engine is usable on this machine.\n${diagnosis(available)}`);
+  log.info('trainer ready', { trainer: config.name, api: config.apiUrl, engines });
   process.stdout.write(`${JSON.stringify({ ready: true, name: config.name })}\n`); // for whoever supervises us
-  const { key, name, logLevel } = config;
-  await runTrainer({ api, key, name, engines: ENGINES, log, logLevel, signal: end.signal });
+  const { key, name, logLevel, checkpointSeconds } = config;
+  await runTrainer({ api, key, name, engines, log, logLevel, checkpointSeconds, signal: end.signal });
   log.info('trainer ended');
   process.exit(); // stdin may still be open
 }

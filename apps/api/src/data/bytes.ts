@@ -1,4 +1,4 @@
-/** A file as a stream of valid UTF-8: unzips by content, decodes by BOM or by choice. Knows neither CSV nor JSON. */
+/** A file as a stream of bytes or of valid UTF-8: unzips by content, decodes by BOM or by choice. Knows no format. */
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -34,7 +34,8 @@ export async function* utf8Chunks(file: SourceFile, encoding: Encoding): AsyncGe
   yield* checkUtf8(stored === 'UTF8' ? body : transcode(body, stored, file), file, stored);
 }
 
-async function rawChunks(file: SourceFile): Promise<AsyncIterable<Buffer>> {
+/** The file's bytes, unpacked where it begins as a gzip file. @throws DataError BAD_GZIP while they are read. */
+export async function rawChunks(file: SourceFile): Promise<AsyncIterable<Buffer>> {
   const handle = await open(file.path);
   const magic = Buffer.alloc(2);
   try {

@@ -1,6 +1,7 @@
 /**
  * One column while its cells arrive: a dictionary of texts, or numbers alone where there are too many. No kinds yet.
  */
+import type { ArrayData } from './array-builder.ts';
 import { isIntegerText, isMissing, show, toNumber } from './cells.ts';
 import type { ValueRename } from './column-override.ts';
 import { DataError } from './error.ts';
@@ -23,6 +24,8 @@ export interface RawColumn {
   numbers: Float64Array | null;
   /** Whether every number is written without point and exponent. */
   integers: boolean;
+  /** Of columns of arrays, which have neither texts nor numbers; null of all others. */
+  array: ArrayData | null;
 }
 
 const FIRST_CAPACITY = 1024;
@@ -62,6 +65,11 @@ export class ColumnBuilder {
     for (let i = 0; i < options.rowsBefore; i++) this.append('', { filename: '', line: 0 });
   }
 
+  /** Whether it has taken no cell yet. */
+  get empty(): boolean {
+    return this.rows === 0;
+  }
+
   /** The cell's text as everything downstream sees it. */
   rename(cell: string): string {
     return this.renames.size === 0 ? cell : (this.renames.get(cell) ?? cell);
@@ -83,7 +91,7 @@ export class ColumnBuilder {
 
   finish(): RawColumn {
     const { name, rows, missing } = this;
-    const base = { name, rows, missing, integers: this.allIntegers };
+    const base = { name, rows, missing, integers: this.allIntegers, array: null };
     if (this.keep === 'NONE') return { ...base, distinct: null, texts: null, numbers: null };
     if (this.numbers !== null) {
       const numbers = this.numbers.slice(0, rows);

@@ -95,6 +95,30 @@ describe.skipIf(!present)('data sets as published', () => {
     expect(dataset.columns.find((c) => c.name === 'workclass')?.profile).toMatchObject({ missing: 2799, distinct: 8 });
   });
 
+  it('digits: 64 columns folded into images', async () => {
+    const columns = [{ name: 'pixels', kind: 'TENSOR' as const, from: 'p*', shape: [1, 8, 8] }];
+    const dataset = await parsePublished(['digits_8x8/optdigits.csv.gz'], {
+      target: 'digit',
+      split: testEvery,
+      columns,
+    });
+    expect(dataset).toMatchObject({ rowCount: 5620, inferredTask: 'MULTICLASS', split: { counts: { TEST: 1124 } } });
+    expect(dataset.columns).toMatchObject([{ name: 'pixels', profile: { min: 0, max: 16 } }, { name: 'digit' }]);
+    expect(dataset.table.byteLength).toBeLessThan(5620 * 100);
+  });
+
+  it('MNIST: a pair of IDX files', async () => {
+    const files = ['t10k-labels-idx1-ubyte.gz', 't10k-images-idx3-ubyte.gz'].map((name) => `mnist/${name}`);
+    const dataset = await parsePublished(files, { format: 'IDX', target: 'label', split: testEvery });
+    expect(dataset).toMatchObject({ rowCount: 10_000, inferredTask: 'MULTICLASS', split: { counts: { TEST: 2000 } } });
+    const image = decodeTable(dataset.table).columns[0];
+    if (image?.kind !== 'TENSOR') throw new Error('expected images');
+    expect(image).toMatchObject({ name: 'image', shape: [1, 28, 28] });
+    expect(image.values).toBeInstanceOf(Uint8Array);
+    // Mean pixel of the test images as commonly published: 0.1325 of white.
+    expect((dataset.columns[0]?.profile.mean ?? 0) / 255).toBeCloseTo(0.1325, 4);
+  });
+
   it('california: a regression', async () => {
     const dataset = await parsePublished(['california_housing/california_housing.csv.gz'], {
       target: 'medianHouseValue',

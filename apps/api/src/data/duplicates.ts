@@ -1,5 +1,5 @@
 /** Finds rows that are equal in every feature and in the target. Pure. */
-import type { TableColumn } from '@anneal/trainer/contract';
+import { elementsOf, type TableColumn } from '@anneal/trainer/contract';
 
 /** For each row the index of the first row equal to it (its own for the first). `columns` all have `rowCount` cells. */
 export function firstEqualRows(
@@ -62,6 +62,49 @@ function hashRows(rowCount: number, columns: readonly { cells: Int32Array; width
 }
 
 /** A table column's cells as `firstEqualRows` wants them. */
-export function cellsOf(column: TableColumn): Float64Array | Int32Array {
-  return column.kind === 'NUMERIC' ? column.values : column.codes;
+export function cellsOf(column: TableColumn): Float64Array | Int32Array | Uint32Array {
+  switch (column.kind) {
+    case 'NUMERIC':
+      return column.values;
+    case 'TENSOR':
+      return firstEqualArrays(column.values, column.values.length / elementsOf(column.shape), (row) => {
+        const size = elementsOf(column.shape);
+        return [row * size, (row + 1) * size];
+      });
+    case 'TOKENS': {
+      const { offsets, values } = column;
+      return firstEqualArrays(values, offsets.length - 1, (row) => [offsets[row] ?? 0, offsets[row + 1] ?? 0]);
+    }
+    default:
+      return column.codes;
+  }
+}
+
+/** For each row the first row with the same numbers: a column of arrays as one of codes. */
+function firstEqualArrays(
+  values: Float32Array | Uint8Array | Int32Array,
+  rowCount: number,
+  rangeOf: (row: number) => [start: number, end: number],
+): Int32Array {
+  const width = values.BYTES_PER_ELEMENT;
+  const bytesOf = (row: number) => {
+    const [start, end] = rangeOf(row);
+    return Buffer.from(values.buffer, values.byteOffset + start * width, (end - start) * width);
+  };
+  const rowsByHash = new Map<number, number[]>();
+  return Int32Array.from({ length: rowCount }, (_, row) => {
+    const bytes = bytesOf(row);
+    const hash = hashBytes(bytes);
+    const known = rowsByHash.get(hash) ?? [];
+    const first = known.find((other) => bytesOf(other).equals(bytes));
+    if (first === undefined) rowsByHash.set(hash, [...known, row]);
+    return first ?? row;
+  });
+}
+
+// FNV-1a (http://www.isthe.com/chongo/tech/comp/fnv): equality is settled byte by byte.
+function hashBytes(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash;
 }

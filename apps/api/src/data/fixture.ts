@@ -40,6 +40,7 @@ export function rowsOf(dataset: ParsedDataset): (string | number | null)[][] {
   const table = decodeTable(dataset.table);
   return Array.from({ length: table.rowCount }, (_, row) => [
     ...table.columns.map((column) => {
+      if (column.kind === 'TENSOR' || column.kind === 'TOKENS') return null; // tests of arrays read the table itself
       if (column.kind !== 'NUMERIC') return column.dictionary[column.codes[row] ?? -1] ?? null;
       const value = column.values[row] ?? Number.NaN;
       return Number.isNaN(value) ? null : value;

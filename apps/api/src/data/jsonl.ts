@@ -1,4 +1,5 @@
-/** Reads JSON Lines in constant memory: one flat object per line; columns are the union of the keys. */
+/** Reads JSON Lines in constant memory: one object per line; columns are the union of the keys. */
+import { type Cell, flattenNumbers } from './arrays.ts';
 import { type Encoding, type SourceFile, utf8Chunks } from './bytes.ts';
 import { show } from './cells.ts';
 import { DataError } from './error.ts';
@@ -58,11 +59,11 @@ function emit(object: object, { names, index, place, limits, sink }: Target): vo
   const known = names.length;
   const entries = Object.entries(object).map(([key, value]: [string, unknown]) => {
     const column = index.get(key) ?? addName(key, names, index, place, limits);
-    return { column, text: cellText(value, key, place, limits) };
+    return { column, cell: cellOf(value, key, place, limits) };
   });
   if (names.length > known) sink.columns(names, place);
-  const cells = new Array<string>(names.length).fill('');
-  for (const { column, text } of entries) cells[column] = text;
+  const cells = new Array<Cell>(names.length).fill('');
+  for (const { column, cell } of entries) cells[column] = cell;
   sink.record(cells, place);
 }
 
@@ -78,14 +79,16 @@ function addName(key: string, names: string[], index: Map<string, number>, place
   return names.length - 1;
 }
 
-function cellText(value: unknown, key: string, place: Place, limits: Limits): string {
+function cellOf(value: unknown, key: string, place: Place, limits: Limits): Cell {
   if (value === null) return '';
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  const array = Array.isArray(value) ? flattenNumbers(value) : null;
+  if (array !== null && typeof array !== 'string') return array;
   if (typeof value !== 'string')
     throw new DataError(
       'BAD_VALUE',
-      `${at(place)}: "${key}" is ${Array.isArray(value) ? 'an array' : 'an object'}; expected a string, a number, a ` +
-        'boolean or null: flatten nested values into columns of their own',
+      `${at(place)}: "${key}" holds ${array ?? 'an object'}; a value is a string, a number, a boolean, null or an ` +
+        'array of numbers: give everything else columns of its own',
       { details: { filename: place.filename, line: place.line, key } },
     );
   if (value.length > limits.cell)

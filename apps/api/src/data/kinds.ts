@@ -27,6 +27,7 @@ export function decideKind(column: RawColumn, override: ColumnKind | null, isSpl
   if (isSplitColumn) return { kind: 'IGNORE', inferred: override === null, reason: 'SPLIT_COLUMN', finding: null };
   if (override === 'IGNORE') return { kind: 'IGNORE', inferred: false, reason: 'OVERRIDE', finding: null };
   const inferred = override === null;
+  if (column.array !== null) return { kind: column.array.kind, inferred, reason: null, finding: null };
   if (column.missing === column.rows) {
     const message = `column "${column.name}" has no value in any row and is left out`;
     return {

@@ -14,6 +14,7 @@ import {
 import type { Delimiter } from './csv-sniff.ts';
 import { cellsOf, firstEqualRows } from './duplicates.ts';
 import { DataError, type Finding } from './error.ts';
+import { foldColumns } from './fold.ts';
 import { type Ingested, ingest } from './ingest.ts';
 import { decideKind, type KindDecision, type KindReason, overrideKind } from './kinds.ts';
 import { LIMITS, type Limits } from './limits.ts';
@@ -26,7 +27,7 @@ import { decideTarget, type Target, type Task } from './target.ts';
 export interface ParseInput {
   /** In order; one table is made of all. */
   files: SourceFile[];
-  format: 'CSV' | 'JSONL';
+  format: 'CSV' | 'JSONL' | 'IDX';
   /** A column's name, or LAST (in JSONL: the last key of the first object). */
   target: string;
   columns?: ColumnOverride[];
@@ -49,6 +50,11 @@ export interface ParsedColumn {
   reason: KindReason | null;
   /** Renamed values. */
   values: ValueRename[];
+  /** Of TENSOR: what each row's numbers are. */
+  shape?: number[];
+  /** Of TOKENS: the largest id + 1, and the tokens of the longest sequence. */
+  vocabulary?: number;
+  maxLength?: number;
   profile: ColumnProfile;
 }
 
@@ -72,8 +78,8 @@ export interface ParsedDataset {
 /** Parses a data set. @throws DataError for everything that its owner can mend. */
 export async function parse(input: ParseInput): Promise<ParsedDataset> {
   const overrides = overridesByName(input.columns ?? []);
-  const asked = resolveSplit(input.split ?? {}, input.files.length);
-  const raw = await ingest({
+  const asked = splitOf(input);
+  const ingested = await ingest({
     ...input,
     overrides,
     splitColumn: asked.kind === 'COLUMN' ? asked.column : null,
@@ -83,6 +89,7 @@ export async function parse(input: ParseInput): Promise<ParsedDataset> {
     quotes: input.quotes ?? 'AUTO',
     limits: { ...LIMITS, ...input.limits },
   });
+  const raw = folded(ingested, overrides, asked);
   const { rawTarget, targetName } = targetOf(raw, asked);
   const target = decideTarget(rawTarget, overrideKind(overrides.get(targetName)));
   const spec = settleValidation(asked, raw, input.split?.validation != null);
@@ -109,6 +116,22 @@ export async function parse(input: ParseInput): Promise<ParsedDataset> {
     ],
     missingValues: [...MISSING_VALUES],
   };
+}
+
+function splitOf({ format, split = {}, files }: ParseInput): ResolvedSplit {
+  if (format === 'IDX' && split.files != null)
+    throw new DataError('BAD_SPLIT', 'split.files: both IDX files hold the same rows; use testEvery, or shares', {
+      field: ['split', 'files'],
+    });
+  return resolveSplit(split, files.length);
+}
+
+/** The same rows, with groups of columns folded into tensors. */
+function folded(raw: Ingested, overrides: Map<string, ColumnOverride>, split: ResolvedSplit): Ingested {
+  const target = raw.columns[raw.target]?.name ?? '';
+  const spared = [target, ...(split.kind === 'COLUMN' ? [split.column] : [])];
+  const columns = foldColumns(raw.columns, overrides.values(), { spared, rows: raw.rows });
+  return { ...raw, columns, target: columns.findIndex(({ name }) => name === target) };
 }
 
 function targetOf(raw: Ingested, split: ResolvedSplit): { rawTarget: RawColumn; targetName: string } {
@@ -169,6 +192,7 @@ function buildTable(
 }
 
 function tableColumn(column: RawColumn, kind: ColumnKind): TableColumn[] {
+  if (column.array?.kind === kind) return [{ name: column.name, ...column.array }];
   if (kind === 'NUMERIC' && column.numbers !== null) return [{ name: column.name, kind, values: column.numbers }];
   if ((kind === 'CATEGORICAL' || kind === 'TEXT') && column.texts !== null)
     return [{ name: column.name, kind, ...column.texts }];
@@ -195,12 +219,19 @@ function describeColumn(
   if (decided !== undefined && 'kind' in decided) {
     const { kind, inferred, reason } = decided;
     const asCategories = kind === 'CATEGORICAL' || kind === 'TEXT';
-    return { ...base, kind, role: 'FEATURE', inferred, reason, profile: profileColumn(column, asCategories) };
+    const profile = profileColumn(column, asCategories);
+    return { ...base, kind, role: 'FEATURE', inferred, reason, profile, ...sizesOf(column) };
   }
   const kind = decided?.task === 'REGRESSION' ? 'NUMERIC' : 'CATEGORICAL';
   const inferred = overrideKind(override) === null;
   const profile = profileColumn(column, kind === 'CATEGORICAL');
   return { ...base, kind, role: 'TARGET', inferred, reason: null, profile };
+}
+
+function sizesOf({ array }: RawColumn): Pick<ParsedColumn, 'shape' | 'vocabulary' | 'maxLength'> {
+  if (array === null) return {};
+  if (array.kind === 'TENSOR') return { shape: array.shape };
+  return { vocabulary: array.vocabulary, maxLength: array.maxLength };
 }
 
 function usableFeatures(table: Table): Finding[] {

@@ -3,7 +3,10 @@
 import { compareCodePoints } from './cells.ts';
 import type { RawColumn } from './column-builder.ts';
 
-/** What is in a column, over all kept rows whatever their part. */
+/**
+ * What is in a column, over all kept rows whatever their part. Of TENSOR the moments are those of all its numbers, of
+ * TOKENS those of the sequences' lengths.
+ */
 export interface ColumnProfile {
   /** Cells with a value. */
   count: number;
@@ -27,12 +30,20 @@ export function profileColumn(column: RawColumn, asCategories: boolean): ColumnP
   const { missing, distinct, numbers, texts } = column;
   const count = column.rows - missing;
   const base = { count, missing, distinct };
+  if (column.array !== null) {
+    const numbers = column.array.kind === 'TOKENS' ? lengthsOf(column.array) : column.array.values;
+    return { ...base, ...moments(numbers, numbers.length), top: null };
+  }
   if (numbers !== null && !asCategories) return { ...base, ...moments(numbers, count), top: null };
   const empty = { min: null, max: null, mean: null, std: null };
   return { ...base, ...empty, top: texts === null || distinct === count ? null : topValues(texts) };
 }
 
-function moments(numbers: Float64Array, count: number) {
+function lengthsOf({ offsets }: { offsets: Uint32Array }): Uint32Array {
+  return offsets.subarray(1).map((end, row) => end - (offsets[row] ?? 0));
+}
+
+function moments(numbers: Iterable<number>, count: number) {
   let [min, max, sum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
   for (const x of numbers) {
     if (Number.isNaN(x)) continue;

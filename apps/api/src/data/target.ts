@@ -25,14 +25,12 @@ const FEW_INTEGERS = 20;
 
 /** Fixes the target's classes and values. @throws DataError BAD_TARGET, ONE_CLASS, TOO_MANY_CLASSES. */
 export function decideTarget(column: RawColumn, override: ColumnKind | null): Target {
-  if (override === 'IGNORE' || override === 'TEXT')
-    throw new DataError(
-      'BAD_TARGET',
-      `the target "${column.name}" cannot be ${override}; make it CATEGORICAL or NUMERIC`,
-      {
-        field: ['columns'],
-      },
-    );
+  const array = column.array?.kind ?? null;
+  const kind = array ?? override;
+  if (array !== null || override === 'IGNORE' || override === 'TEXT')
+    throw new DataError('BAD_TARGET', `the target "${column.name}" cannot be ${kind}; make it CATEGORICAL or NUMERIC`, {
+      field: ['columns'],
+    });
   if (column.distinct === 1) {
     const only = column.texts === null ? String(column.numbers?.[0]) : (column.texts.dictionary[0] ?? '');
     throw new DataError(

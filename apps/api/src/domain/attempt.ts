@@ -36,6 +36,7 @@ export const ReportMetricsInput = AttemptInput.extend({
   progress: Progress.nullish(),
   engine: z.string().max(50).nullish(),
   device: z.string().max(200).nullish(),
+  score: z.number().nullish(),
 });
 
 /** Input of {@link saveCheckpoint}. */
@@ -66,7 +67,7 @@ type Attempt = z.output<typeof AttemptInput>;
 type Owner = { cancelRequestedAt: Date | null };
 
 /** The fence and the lease in one: extends the lease and applies `set`, if the attempt still owns the run. */
-async function write(
+export async function ownedWrite(
   tx: Pick<Prisma.TransactionClient, '$queryRaw'>,
   { runId, attempt }: Attempt,
   set: Prisma.Sql = Prisma.empty,
@@ -79,6 +80,10 @@ async function write(
   return owner;
 }
 
+/** For {@link ownedWrite}: the objective on VALIDATION at its best so far. */
+export const scoreSet = (score: number | null | undefined) =>
+  score == null ? Prisma.empty : Prisma.sql`, score = ${score}::double precision`;
+
 const progressSet = (progress: number | null | undefined) =>
   progress == null ? Prisma.empty : Prisma.sql`, progress = ${progress}::double precision`;
 
@@ -89,7 +94,7 @@ export async function heartbeatRun(
   input: z.output<typeof HeartbeatRunInput>,
 ): Promise<{ ok: true; cancelRequested: boolean }> {
   await trainableRun(deps, caller, input.runId);
-  const { cancelRequestedAt } = await write(deps.prisma, input, progressSet(input.progress));
+  const { cancelRequestedAt } = await ownedWrite(deps.prisma, input, progressSet(input.progress));
   if (input.progress != null) await deps.pubsub.publish('run', input.runId);
   return { ok: true, cancelRequested: cancelRequestedAt !== null };
 }
@@ -103,10 +108,10 @@ export async function reportMetrics(
   await trainableRun(deps, caller, input.runId);
   // One statement cannot write a row twice: of equal (name, step) the last point counts.
   const points = [...new Map(input.points.map((point) => [`${point.step} ${point.name}`, point])).values()];
-  const set = Prisma.sql`${progressSet(input.progress)},
+  const set = Prisma.sql`${progressSet(input.progress)}${scoreSet(input.score)},
     engine = COALESCE(${input.engine ?? null}::text, engine), device = COALESCE(${input.device ?? null}::text, device)`;
   const owner = await deps.prisma.$transaction(async (tx) => {
-    const found = await write(tx, input, set);
+    const found = await ownedWrite(tx, input, set);
     if (points.length)
       await tx.$executeRaw`
       INSERT INTO "RunMetric" ("runId", name, step, value)
@@ -132,7 +137,7 @@ export async function saveCheckpoint(
   const { runId, attempt, step } = input;
   const { projectId } = await trainableRun(deps, caller, runId);
   await deps.prisma.$transaction(async (tx) => {
-    await write(tx, input);
+    await ownedWrite(tx, input);
     const upload = await usableUpload(tx, { id: input.uploadToken, projectId }, ['uploadToken']);
     const data = { attempt, digest: upload.digest, byteLength: upload.byteLength };
     await tx.checkpoint.upsert({

@@ -5,6 +5,7 @@ import type { Deps } from '../deps.ts';
 import { type StoredColumn, StoredColumns } from './dataset-columns.ts';
 import { listen } from './news.ts';
 import { trainerProject } from './run-access.ts';
+import { rungsOfSearch } from './search.ts';
 
 /** A trainer that is silent for so long is dead: its heartbeat comes every 3 s. */
 export const LEASE_SECONDS = 10;
@@ -29,6 +30,8 @@ export interface Claim {
   columns: StoredColumn[];
   missingValues: string[];
   checkpoint: { url: string; step: number } | null;
+  /** Epochs after which it has to ask its search whether to go on. */
+  rungs: number[];
 }
 
 /** Waits up to `waitSeconds` for a run that the trainer can work on; null when none came. */
@@ -67,7 +70,7 @@ async function takeRun(
   const [claimed] = await deps.prisma.$queryRaw<Claimed[]>`
     WITH claimed AS (
       UPDATE "Run" SET
-        status = 'RUNNING', attempt = attempt + 1, progress = 0, engine = NULL, device = NULL,
+        status = 'RUNNING', attempt = attempt + 1, progress = 0, score = NULL, engine = NULL, device = NULL,
         "leaseOwner" = ${worker}, "leaseExpiresAt" = now() + make_interval(secs => ${LEASE_SECONDS}),
         "startedAt" = COALESCE("startedAt", now())
       WHERE id = (
@@ -76,7 +79,7 @@ async function takeRun(
                  AND r.attempt < r."maxAttempt" AND r."cancelRequestedAt" IS NULL))
           AND (${projectId}::uuid IS NULL OR e."projectId" = ${projectId}::uuid)
           AND (r.spec->>'engine' = 'AUTO' OR r.spec->>'engine' = ANY(${engines}::text[]))
-        ORDER BY r."createdAt", r.id LIMIT 1 FOR UPDATE OF r SKIP LOCKED
+        ORDER BY r."createdAt", r.trial, r.id LIMIT 1 FOR UPDATE OF r SKIP LOCKED
       )
       RETURNING id, attempt
     ), restarted AS (
@@ -114,7 +117,7 @@ async function describe(deps: Deps, { id, attempt }: Claimed): Promise<Claim> {
       spec: true,
       checkpoints: { orderBy: { step: 'desc' }, take: 1 },
       experiment: {
-        select: { datasetVersion: { select: { digest: true, columns: true, missingValues: true } } },
+        select: { search: true, datasetVersion: { select: { digest: true, columns: true, missingValues: true } } },
       },
     },
   });
@@ -131,5 +134,6 @@ async function describe(deps: Deps, { id, attempt }: Claimed): Promise<Claim> {
     columns: StoredColumns.parse(columns).filter(({ role }) => role === 'FEATURE'),
     missingValues,
     checkpoint: checkpoint ? { url: urlOf(checkpoint.digest), step: checkpoint.step } : null,
+    rungs: rungsOfSearch(run.experiment.search),
   };
 }

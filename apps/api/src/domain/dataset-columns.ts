@@ -4,11 +4,16 @@ import { z } from 'zod';
 /** One column as it was parsed. */
 export const StoredColumn = z.object({
   name: z.string(),
-  kind: z.enum(['NUMERIC', 'CATEGORICAL', 'TEXT', 'IGNORE']),
+  kind: z.enum(['NUMERIC', 'CATEGORICAL', 'TEXT', 'TENSOR', 'TOKENS', 'IGNORE']),
   role: z.enum(['FEATURE', 'TARGET']),
   inferred: z.boolean(),
   reason: z.string().nullable(),
   values: z.array(z.object({ from: z.string(), to: z.string() })),
+  /** Of TENSOR. */
+  shape: z.array(z.int()).optional(),
+  /** Of TOKENS. */
+  vocabulary: z.int().optional(),
+  maxLength: z.int().optional(),
   profile: z.object({
     count: z.number(),
     missing: z.number(),

@@ -19,7 +19,7 @@ import { type CompleteUpload, usableUpload } from './upload.ts';
 export const CommitDatasetVersionInput = z.object({
   datasetId: globalId('Dataset'),
   uploadTokens: z.array(globalId('Upload')).min(1).max(16),
-  format: z.enum(['CSV', 'JSONL']),
+  format: z.enum(['CSV', 'JSONL', 'IDX']),
   target: z.string().trim().min(1),
   columns: z.array(ColumnOverride).max(10_000).nullish(),
   split: SplitSpec.nullish(),

@@ -43,7 +43,8 @@ const DEPLOY = `mutation ($input: DeployInput!) { deploy(input: $input) {
   endpoint { name url revision acknowledged variants { weight modelVersion { number model { name } } } }
   userErrors { code field message } } }`;
 type Variants = { modelVersionId: string; weight?: number }[];
-const deploy = async (endpoint: string, variants: Variants, more: { key?: string; idempotencyKey?: string } = {}) => {
+type More = { key?: string; idempotencyKey?: string; events?: string };
+const deploy = async (endpoint: string, variants: Variants, more: More = {}) => {
   const { key, ...rest } = more;
   const answer = await api.execute(DEPLOY, { input: { endpoint, variants, ...rest } }, key);
   expect(answer.errors).toBeUndefined();
@@ -88,6 +89,18 @@ describe('deploy', () => {
     edge.requests.length = 0;
     expect((await deploy('again', [to(one)])).endpoint.revision).toBe(2);
     expect(edge.requests).toEqual([`HEAD /admin/artifacts/${one.artifactDigest} 200`, 'PUT /admin/routes/again 200']);
+  });
+
+  it('delivers events BUFFERED unless told otherwise, and as before from then on', async () => {
+    const delivery = async () => (await api.execute('{ endpoint(name: "sure") { events } }')).data.endpoint.events;
+    await deploy('sure', [to(one)]);
+    expect([await delivery(), (await edge.served('sure', 1)).events]).toEqual(['BUFFERED', 'BUFFERED']);
+    await deploy('sure', [to(one)], { events: 'DURABLE' });
+    expect([await delivery(), (await edge.served('sure', 2)).events]).toEqual(['DURABLE', 'DURABLE']);
+    await deploy('sure', [to(two)]);
+    expect((await edge.served('sure', 3)).events).toBe('DURABLE');
+    await deploy('sure', [to(two)], { events: 'BUFFERED' });
+    expect([await delivery(), (await edge.served('sure', 4)).events]).toEqual(['BUFFERED', 'BUFFERED']);
   });
 
   it('answers for the same deploy under the same idempotency key', async () => {

@@ -1,5 +1,5 @@
 /** The verbs deploy and undeploy: write a revision, then wait until the edge serves it. */
-import { EndpointName } from '@anneal/edge/contract';
+import { EndpointName, EventDelivery } from '@anneal/edge/contract';
 import { z } from 'zod';
 import type { Deps } from '../deps.ts';
 import { notFound, UserError } from '../errors.ts';
@@ -29,13 +29,14 @@ export const DeployInput = z.object({
     )
     .min(1, 'expected at least one variant; undeploy takes an endpoint off the edge')
     .max(MAX_VARIANTS),
+  events: EventDelivery.nullish(),
   idempotencyKey: IdempotencyKey,
 });
 export type DeployInput = z.output<typeof DeployInput>;
 
 /** Points the endpoint, new or not, to these versions; returns when the edge serves them. @throws UserError */
 export async function deploy(deps: Deps, projectId: string, input: DeployInput): Promise<{ endpointId: string }> {
-  const { endpoint: name, variants } = input;
+  const { endpoint: name, variants, events } = input;
   const { id } = await idempotent(deps, { projectId, mutation: 'deploy', input }, async (tx) => {
     await checkVariants(tx, projectId, variants);
     await tx.endpoint.createMany({ data: { projectId, name }, skipDuplicates: true });
@@ -44,7 +45,7 @@ export async function deploy(deps: Deps, projectId: string, input: DeployInput):
       throw new UserError('NAME_TAKEN', `Another project has an endpoint "${name}": choose another name.`, [
         'endpoint',
       ]);
-    return await addRevision(tx, { endpointId: next.id, number: next.revision, reason: 'DEPLOY', variants });
+    return await addRevision(tx, { endpointId: next.id, number: next.revision, reason: 'DEPLOY', variants, events });
   });
   return await acknowledged(deps, name, id);
 }

@@ -62,6 +62,7 @@ async function readNewest(deps: PushDeps, endpointId: string) {
           id: true,
           number: true,
           acknowledgedAt: true,
+          events: true,
           variants: {
             orderBy: { id: 'asc' },
             select: {
@@ -94,6 +95,7 @@ async function readNewest(deps: PushDeps, endpointId: string) {
       weight,
       manifest: Manifest.parse(modelVersion.manifest),
     })),
+    events: revision.events,
     keys: endpoint.project.apiKeys.map((key) => ({ sha256: key.sha256, scopes: z.array(Scope).parse(key.scopes) })),
   };
   return {

@@ -1,4 +1,5 @@
 /** Endpoints and their revisions: the pointer that deploy moves. Revisions are only added, never changed. */
+import type { EventDelivery } from '@anneal/edge/contract';
 import type { Deps } from '../deps.ts';
 import type { Prisma } from '../generated/prisma/client.ts';
 import { awaitAcknowledgement } from './edge-push.ts';
@@ -32,13 +33,30 @@ export async function nextRevision(
   return row;
 }
 
+/** A revision to be written. */
+export interface NewRevision {
+  endpointId: string;
+  number: number;
+  reason: RevisionReason;
+  variants: readonly VariantShare[];
+  /** As in the revision before when not given: who deploys another version does not mean to lose events. */
+  events?: EventDelivery | null | undefined;
+}
+
 /** Writes a revision with its variants; answers its id. */
-export async function addRevision(
-  tx: Prisma.TransactionClient,
-  input: { endpointId: string; number: number; reason: RevisionReason; variants: readonly VariantShare[] },
-): Promise<string> {
+export async function addRevision(tx: Prisma.TransactionClient, input: NewRevision): Promise<string> {
   const { endpointId, number, reason, variants } = input;
-  const revision = await tx.endpointRevision.create({ data: { endpointId, number, reason }, select: { id: true } });
+  const before = input.events
+    ? input
+    : await tx.endpointRevision.findFirst({
+        where: { endpointId, number: { lt: number } },
+        orderBy: { number: 'desc' },
+        select: { events: true },
+      });
+  const revision = await tx.endpointRevision.create({
+    data: { endpointId, number, reason, events: before?.events ?? 'BUFFERED' },
+    select: { id: true },
+  });
   await tx.variant.createMany({
     data: variants.map(({ modelVersionId, weight }) => ({ revisionId: revision.id, modelVersionId, weight })),
   });

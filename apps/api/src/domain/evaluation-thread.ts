@@ -4,11 +4,11 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Evaluation } from '../evaluation/evaluate.ts';
-import type { EvaluationAnswer, EvaluationJob, EvaluationRequest } from './evaluation-worker.ts';
+import type { EvaluationAnswer, EvaluationJob, EvaluationRequest, LiveJob } from './evaluation-worker.ts';
 
 export interface EvaluationThread {
   /** Rejects with an Error when the stored predictions cannot be evaluated. */
-  compute(job: EvaluationJob): Promise<Evaluation>;
+  compute(job: EvaluationJob | LiveJob): Promise<Evaluation>;
 }
 
 /** A thread that starts with its first job, starts again after a crash, and never keeps the process from ending. */

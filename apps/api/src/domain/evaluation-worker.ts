@@ -2,7 +2,13 @@
 import { parentPort } from 'node:worker_threads';
 import type { Table } from '@anneal/trainer/contract';
 import { PredictionsFile } from '../contract.ts';
-import { type Evaluation, evaluate, type ProbabilityMetrics } from '../evaluation/evaluate.ts';
+import {
+  type Evaluation,
+  evaluate,
+  evaluateClasses,
+  evaluateValues,
+  type ProbabilityMetrics,
+} from '../evaluation/evaluate.ts';
 
 /** Everything that the metrics are computed from. */
 export interface EvaluationJob {
@@ -15,16 +21,32 @@ export interface EvaluationJob {
   at: number | null;
   known: ProbabilityMetrics | null;
 }
-export type EvaluationRequest = { number: number; job: EvaluationJob };
+/** Answers and truths row by row: class indices, or values. */
+export interface LiveJob {
+  kind: 'CLASSES' | 'VALUES';
+  classes: string[];
+  positiveClass: string | null;
+  threshold: number | null;
+  truth: Float64Array;
+  predicted: Float64Array;
+}
+export type EvaluationRequest = { number: number; job: EvaluationJob | LiveJob };
 export type EvaluationAnswer = { number: number } & ({ metrics: Evaluation } | { error: string });
 
 function answer({ number, job }: EvaluationRequest): EvaluationAnswer {
   try {
+    if ('kind' in job) return { number, metrics: evaluateLive(job) };
     const predictions = PredictionsFile.parse(JSON.parse(new TextDecoder().decode(job.predictions)));
     return { number, metrics: evaluate({ ...job, predictions }) };
   } catch (error) {
     return { number, error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
   }
+}
+
+function evaluateLive({ kind, truth, predicted, ...rest }: LiveJob): Evaluation {
+  return kind === 'VALUES'
+    ? evaluateValues({ truth, predicted })
+    : evaluateClasses({ ...rest, truth, labels: predicted });
 }
 
 parentPort?.on('message', (request: EvaluationRequest) => parentPort?.postMessage(answer(request)));

@@ -8,6 +8,7 @@ import type { BlobStore, Deps } from '../deps.ts';
 import type { Evaluation } from '../evaluation/evaluate.ts';
 import type { Evaluation as EvaluationRow } from '../generated/prisma/client.ts';
 import { type EvaluationThread, evaluationThread } from './evaluation-thread.ts';
+import type { LiveJob } from './evaluation-worker.ts';
 
 export type { EvaluationRow };
 
@@ -42,10 +43,20 @@ const keptByStore = new WeakMap<BlobStore, Kept>();
  * Rejects when stored predictions and table do not fit each other, which is a bug; callers check `at`.
  */
 export function metricsOf(deps: Pick<Deps, 'blobs'>, query: EvaluationQuery): Promise<Metrics> {
-  const kept = keptByStore.get(deps.blobs) ?? { metrics: new Map(), truths: new Map(), thread: evaluationThread() };
-  keptByStore.set(deps.blobs, kept);
+  const kept = keptOf(deps);
   const { evaluation, at } = query;
   return remember(kept.metrics, KEPT_METRICS, `${evaluation.id} ${at}`, () => compute(deps, kept, query));
+}
+
+function keptOf({ blobs }: Pick<Deps, 'blobs'>): Kept {
+  const kept = keptByStore.get(blobs) ?? { metrics: new Map(), truths: new Map(), thread: evaluationThread() };
+  keptByStore.set(blobs, kept);
+  return kept;
+}
+
+/** Metrics of answers that are not stored as predictions of a table; not kept, as they change with every label. */
+export function evaluateInThread(deps: Pick<Deps, 'blobs'>, job: LiveJob): Promise<Metrics> {
+  return keptOf(deps).thread.compute(job);
 }
 
 /** Whether other code predicted than the edge runs now: then the numbers may differ from what users get. */

@@ -1,4 +1,5 @@
 /** Experiments: a question to a dataset version, asked together with the runs that answer it. */
+import type { RunSpec } from '@anneal/trainer/contract';
 import { z } from 'zod';
 import { type Caller, projectOf } from '../context.ts';
 import type { Deps } from '../deps.ts';
@@ -8,7 +9,8 @@ import { digestOf } from './canonical.ts';
 import { StoredColumns, StoredSplit } from './dataset-columns.ts';
 import { IdempotencyKey, idempotent } from './idempotency.ts';
 import { globalId } from './ids.ts';
-import { completeSpec, type SpecData, SpecInput } from './run-spec.ts';
+import { completeSpec, type SpecData, SpecInput, sizeOfNetwork } from './run-spec.ts';
+import { planSearch, SearchInput } from './search.ts';
 
 const ModelName = z
   .string()
@@ -16,11 +18,15 @@ const ModelName = z
 
 /** Input of {@link createExperiment}. */
 export const CreateExperimentInput = SpecInput.extend({
+  search: SearchInput.nullish(),
   name: z.string().trim().min(1).max(200),
   datasetVersionId: globalId('DatasetVersion'),
   modelName: ModelName.nullish(),
   idempotencyKey: IdempotencyKey,
 });
+
+/** Rows of one INSERT: a spec names every column of its table, so a thousand can be large. */
+const INSERT_ROWS = 100;
 
 /** The experiment and its runs, queued, in one transaction: a question is never without an attempt to answer it. */
 export async function createExperiment(
@@ -29,7 +35,8 @@ export async function createExperiment(
   input: z.output<typeof CreateExperimentInput>,
 ): Promise<{ experimentId: string }> {
   const projectId = projectOf(caller);
-  const spec = completeSpec(await readData(deps, projectId, input.datasetVersionId), input);
+  const data = await readData(deps, projectId, input.datasetVersionId);
+  const { search, runs, spec } = plan(data, input);
   const name = input.modelName ?? slug(input.name);
   const { id, created } = await idempotent(deps, { projectId, mutation: 'createExperiment', input }, async (tx) => {
     const model = await tx.model.upsert({
@@ -38,13 +45,34 @@ export async function createExperiment(
       update: {},
     });
     const { datasetVersionId } = input;
-    const { task, objective, seed } = spec;
-    const run: Prisma.RunCreateWithoutExperimentInput = { seed, spec, specDigest: digestOf(spec) };
-    const data = { projectId, datasetVersionId, modelId: model.id, name: input.name, task, objective };
-    return (await tx.experiment.create({ data: { ...data, runs: { create: [run] } }, select: { id: true } })).id;
+    const { task, objective } = spec;
+    const question = { projectId, datasetVersionId, modelId: model.id, name: input.name, task, objective, search };
+    const { id: experimentId } = await tx.experiment.create({ data: question, select: { id: true } });
+    for (let i = 0; i < runs.length; i += INSERT_ROWS)
+      await tx.run.createMany({ data: runs.slice(i, i + INSERT_ROWS).map((run) => ({ ...run, experimentId })) });
+    return experimentId;
   });
-  if (created) await announce(deps, id);
+  // One piece of news wakes every trainer that waits; those that miss it look by themselves.
+  if (created) await deps.pubsub.publish('queue', id);
   return { experimentId: id };
+}
+
+/** The runs to queue: one, or the trials of a search; and the spec of the first, for what all have in common. */
+function plan(data: SpecData, { search, ...input }: z.output<typeof CreateExperimentInput>) {
+  if (!search) {
+    const spec = completeSpec(data, input);
+    return { spec, runs: [rowOf(data, spec)] };
+  }
+  const planned = planSearch(data, input, search);
+  const [first] = planned.trials;
+  if (!first) throw new UserError('INVALID_INPUT', 'The search has no trials.', ['search']);
+  const runs = planned.trials.map(({ number, params, spec }) => ({ ...rowOf(data, spec), trial: number, params }));
+  return { spec: first.spec, search: planned.search, runs };
+}
+
+function rowOf(data: SpecData, spec: RunSpec): Omit<Prisma.RunCreateManyInput, 'experimentId'> {
+  const { parameterCount, flops } = sizeOfNetwork(data, spec);
+  return { seed: spec.seed, spec, specDigest: digestOf(spec), parameterCount, flops };
 }
 
 async function readData(deps: Deps, projectId: string, id: string): Promise<SpecData> {
@@ -52,14 +80,8 @@ async function readData(deps: Deps, projectId: string, id: string): Promise<Spec
   if (!version) throw notFound('DatasetVersion', ['datasetVersionId']);
   const { digest, target, task, tasks, classes } = version;
   const columns = StoredColumns.parse(version.columns);
-  const trainRows = StoredSplit.parse(version.split).counts.TRAIN;
-  return { digest, target, task, tasks, classes, columns, trainRows };
-}
-
-/** Wakes the trainers that wait; those that miss it look by themselves. */
-async function announce(deps: Deps, experimentId: string): Promise<void> {
-  const runs = await deps.prisma.run.findMany({ where: { experimentId }, select: { id: true } });
-  for (const { id } of runs) await deps.pubsub.publish('queue', id);
+  const { TRAIN: trainRows, VALIDATION: validationRows } = StoredSplit.parse(version.split).counts;
+  return { digest, target, task, tasks, classes, columns, trainRows, validationRows };
 }
 
 /** A model's name from an experiment's: "Iris, first try" -> "iris-first-try". */

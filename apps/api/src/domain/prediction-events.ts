@@ -39,6 +39,7 @@ interface Rollup {
   requests: number;
   errors: number;
   instances: number;
+  predictions: number;
   latency: Histogram;
 }
 
@@ -66,11 +67,14 @@ export async function ingest(
   return { accepted, duplicates: events.length - accepted - dropped, dropped };
 }
 
-/** Deletes event rows older than that many days; roll-ups stay. Answers how many went. */
+/**
+ * Deletes event rows older than that many days, and feedback as old, whose events are older still; roll-ups stay.
+ * Answers how many events went.
+ */
 export async function deleteOldEvents(deps: Pick<Deps, 'prisma' | 'now'>, days = RETENTION_DAYS): Promise<number> {
-  const { count } = await deps.prisma.predictionEvent.deleteMany({
-    where: { time: { lt: new Date(deps.now().getTime() - days * DAY_MS) } },
-  });
+  const where = { time: { lt: new Date(deps.now().getTime() - days * DAY_MS) } };
+  const { count } = await deps.prisma.predictionEvent.deleteMany({ where });
+  await deps.prisma.feedback.deleteMany({ where });
   return count;
 }
 
@@ -132,15 +136,16 @@ async function addToRollups(tx: Prisma.TransactionClient, rollups: Rollup[]): Pr
   if (rollups.length === 0) return;
   await tx.$executeRaw`
     INSERT INTO "TrafficRollup" AS old
-      ("modelVersionId", "endpointId", minute, requests, errors, instances, latency)
+      ("modelVersionId", "endpointId", minute, requests, errors, instances, predictions, latency)
     SELECT * FROM jsonb_to_recordset(${JSON.stringify(rollups)}::jsonb) AS r(
       "modelVersionId" uuid, "endpointId" uuid, minute timestamptz,
-      requests int, errors int, instances int, latency int[])
+      requests int, errors int, instances int, predictions int, latency int[])
     ORDER BY r."modelVersionId", r."endpointId", r.minute
     ON CONFLICT ("modelVersionId", "endpointId", minute) DO UPDATE SET
       requests = old.requests + excluded.requests,
       errors = old.errors + excluded.errors,
       instances = old.instances + excluded.instances,
+      predictions = old.predictions + excluded.predictions,
       latency = ARRAY(
         SELECT coalesce(a, 0) + coalesce(b, 0)
         FROM unnest(old.latency, excluded.latency) WITH ORDINALITY AS bins(a, b, bin) ORDER BY bin)`;
@@ -158,6 +163,7 @@ function rollUp(events: StoredEvent[]): Rollup[] {
       requests: 0,
       errors: 0,
       instances: 0,
+      predictions: 0,
       latency: [],
     };
     rollups.set(key, {
@@ -165,6 +171,7 @@ function rollUp(events: StoredEvent[]): Rollup[] {
       requests: sum.requests + 1,
       errors: sum.errors + (status === 'ERROR' ? 1 : 0),
       instances: sum.instances + instances,
+      predictions: sum.predictions + (status === 'OK' ? instances : 0),
       latency: merge(sum.latency, histogramOf([durationUs])),
     });
   }

@@ -15,6 +15,8 @@ import { canonicalJson } from './canonical.ts';
 import { StoredSplit } from './dataset-columns.ts';
 import { globalId } from './ids.ts';
 import { trainableRun } from './run-access.ts';
+import { standOnAllRungs } from './rung.ts';
+import { rungsOfSearch } from './search.ts';
 import { type CompleteUpload, usableUpload } from './upload.ts';
 
 /** Input of {@link completeRun}. */
@@ -25,6 +27,7 @@ export const CompleteRunInput = AttemptInput.extend({
   parity: Parity,
   wasmDigest: Digest,
   edgeBuild: z.string().min(1).max(200),
+  score: z.number().nullish(),
 });
 type Input = z.output<typeof CompleteRunInput>;
 
@@ -115,11 +118,27 @@ async function write(
     },
     select: { id: true },
   });
-  await tx.run.update({
+  const score = input.score ?? undefined; // what was reported before stays when it does not come again
+  const { experiment, ...run } = await tx.run.update({
     where: { id: runId },
-    data: { status: 'SUCCEEDED', progress: 1, finishedAt: now, leaseExpiresAt: null },
+    data: { status: 'SUCCEEDED', progress: 1, score, finishedAt: now, leaseExpiresAt: null },
+    select: { score: true, experiment: { select: { search: true } } },
   });
+  if (run.score !== null) {
+    await standOnAllRungs(tx, { runId, score: run.score, rungs: rungsOfSearch(experiment.search) });
+    await keepBest(tx, runId);
+  }
   return { modelVersionId: version.id };
+}
+
+/** The experiment's best run is this one, unless the one before is better, or as good and an earlier trial. */
+async function keepBest(tx: Prisma.TransactionClient, runId: string): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE "Experiment" e SET "bestRunId" = r.id FROM "Run" r
+    WHERE r.id = ${runId}::uuid AND e.id = r."experimentId" AND NOT EXISTS (
+      SELECT FROM "Run" b WHERE b.id = e."bestRunId" AND (
+        CASE WHEN e.objective IN ('ACCURACY', 'F1_MACRO') THEN b.score > r.score ELSE b.score < r.score END
+        OR (b.score = r.score AND b.trial < r.trial)))`;
 }
 
 /** Everything that can be wrong without the run being stale. @throws UserError */
@@ -146,7 +165,9 @@ async function check(deps: Deps, projectId: string, input: Input): Promise<Publi
 }
 
 function checkManifest(spec: RunSpec, manifest: Manifest): void {
-  const used = manifest.columns.filter((column) => column.used).map(({ name, kind }) => ({ name, kind }));
+  const used = manifest.columns
+    .filter((column) => column.used)
+    .map(({ name, kind, shape, vocabulary, maxLength }) => ({ name, kind, shape, vocabulary, maxLength }));
   const pairs: [string, unknown, unknown][] = [
     ['task', spec.task, manifest.task],
     ['target', spec.target, manifest.target],

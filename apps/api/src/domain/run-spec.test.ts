@@ -26,6 +26,7 @@ const DATA: SpecData = {
     column('y', 'NUMERIC', { role: 'TARGET' }),
   ],
   trainRows: 700,
+  validationRows: 150,
 };
 
 const spec = (input: SpecInput = {}, data: Partial<SpecData> = {}) => completeSpec({ ...DATA, ...data }, input);
@@ -80,6 +81,25 @@ describe('completeSpec', () => {
       optimizer: { kind: 'SGD', learningRate: 0.01, momentum: 0, weightDecay: 0 },
       budget: { maxEpochs: 100, patience: null },
     });
+  });
+
+  it('trains each kind of network as that kind wants it', () => {
+    const image = [column('pixels', 'TENSOR', { shape: [1, 8, 8] })];
+    expect(spec({}, { columns: image })).toMatchObject({
+      architecture: { cnn: { channels: [32, 64] } },
+      optimizer: { learningRate: 1e-3 },
+      batchSize: 64,
+      threads: 2,
+      budget: { maxEpochs: 30, patience: 6 },
+    });
+    const resnet = (hyperparameters: SpecInput['hyperparameters'] = {}) =>
+      spec({ architecture: { resnet: {} }, hyperparameters }, { columns: image });
+    expect(resnet()).toMatchObject({
+      schedule: { warmupSteps: 0, decay: { kind: 'COSINE', floor: 0 } },
+      budget: { maxEpochs: 8, patience: null },
+    });
+    expect(resnet({ schedule: null }).schedule).toBeUndefined();
+    expect(resnet({ schedule: { warmupSteps: 9 } }).schedule).toEqual({ warmupSteps: 9, decay: { kind: 'CONSTANT' } });
   });
 
   it('names the field that does not fit', () => {

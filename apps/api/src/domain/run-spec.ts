@@ -3,28 +3,34 @@
  * database. What a spec is, the trainer says (trainer/contract).
  */
 import {
-  Architecture,
+  aloneOrTabular,
   EngineChoice,
   type Feature,
-  type Loss,
+  networkInputOf,
   Objective,
-  type Optimizer,
   RunSpec,
   Task,
 } from '@anneal/trainer/contract';
+import { type NetworkInput, type NetworkSize, outputWidth } from '@anneal/trainer/zoo';
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
+import {
+  ArchitectureInput,
+  completeArchitecture,
+  sizeForEdge,
+  type UsualTraining,
+  usualTraining,
+} from './architecture.ts';
 import type { StoredColumn } from './dataset-columns.ts';
+import { fitOf, HyperparametersInput, LossInput, lossOf, optimizerOf } from './fit-spec.ts';
 
-const Hyperparameters = z.object({
-  optimizer: z.enum(['SGD', 'ADAMW']).nullish(),
-  learningRate: z.number().positive().max(1000).nullish(),
-  momentum: z.number().min(0).lt(1).nullish(),
-  weightDecay: z.number().min(0).max(1000).nullish(),
-  batchSize: z.int().min(1).max(1_000_000).nullish(),
-});
 const Budget = z.object({
   maxEpochs: z.int().min(1).max(100_000).nullish(),
+  maxSteps: z
+    .int()
+    .min(1)
+    .max(2 ** 31 - 1)
+    .nullish(),
   maxSeconds: z.number().positive().max(1_000_000).nullish(),
   patience: z.int().min(1).max(100_000).nullish(),
 });
@@ -34,8 +40,9 @@ export const SpecInput = z.object({
   task: Task.nullish(),
   target: z.string().nullish(),
   objective: Objective.nullish(),
-  architecture: Architecture.nullish(),
-  hyperparameters: Hyperparameters.nullish(),
+  architecture: ArchitectureInput.nullish(),
+  loss: LossInput.nullish(),
+  hyperparameters: HyperparametersInput.nullish(),
   seed: z.int().min(0).nullish(),
   engine: EngineChoice.nullish(),
   budget: Budget.nullish(),
@@ -54,6 +61,7 @@ export interface SpecData {
   classes: string[];
   columns: StoredColumn[];
   trainRows: number;
+  validationRows: number;
 }
 
 /** A complete spec. @throws UserError naming the field of the input that does not fit the data. */
@@ -61,10 +69,10 @@ export function completeSpec(data: SpecData, input: SpecInput): RunSpec {
   const task = taskOf(data, input);
   const classes = task === 'REGRESSION' ? null : data.classes;
   const features = featuresOf(data.columns);
-  const usual = usualFor(data.trainRows);
-  const architecture = input.architecture ?? { mlp: { hidden: usual.hidden } };
-  checkSize(data.columns, features, architecture, task === 'MULTICLASS' ? data.classes.length : 1);
-  return RunSpec.parse({
+  const { hidden, ...ofTable } = usualFor(data.trainRows);
+  const architecture = completeArchitecture(input.architecture, { input: inputOf(data.columns, features), hidden });
+  const usual: UsualTraining = usualTraining(architecture) ?? ofTable;
+  const spec = RunSpec.parse({
     formatVersion: 1,
     datasetDigest: data.digest,
     task,
@@ -73,21 +81,31 @@ export function completeSpec(data: SpecData, input: SpecInput): RunSpec {
     positiveClass: positiveClassOf(task, data.classes, input.positiveClass),
     features,
     architecture,
-    loss: LOSSES[task],
-    optimizer: optimizerOf(input, usual.learningRate),
+    ...lossOf(task, classes, input.loss),
+    optimizer: optimizerOf(input.hyperparameters, usual.learningRate),
+    ...(usual.schedule && input.hyperparameters?.schedule === undefined && { schedule: usual.schedule }),
+    ...fitOf(input.hyperparameters),
     batchSize: given(input.hyperparameters?.batchSize, usual.batchSize),
     preprocessing: input.preprocessing ?? 'AUTO',
     objective: objectiveOf(task, input.objective),
     engine: input.engine ?? 'AUTO',
-    // One thread: for networks of this size more only add waiting, and the bytes do not depend on the machine's cores.
-    threads: input.threads ?? 1,
+    threads: input.threads ?? usual.threads,
     seed: input.seed ?? 0,
     budget: {
-      maxEpochs: input.budget?.maxEpochs ?? usual.maxEpochs,
+      // Whoever counts in steps does not want to be ended by a default that counts in epochs.
+      maxEpochs: input.budget?.maxEpochs ?? (input.budget?.maxSteps == null ? usual.maxEpochs : 100_000),
+      ...(input.budget?.maxSteps != null && { maxSteps: input.budget.maxSteps }),
       maxSeconds: input.budget?.maxSeconds ?? null,
       patience: given(input.budget?.patience, usual.patience),
     },
   } satisfies RunSpec);
+  sizeOfNetwork(data, spec);
+  return spec;
+}
+
+/** How large a spec's network is. @throws UserError where it does not fit the data or the edge */
+export function sizeOfNetwork({ columns }: SpecData, { architecture, features, task, classes }: RunSpec): NetworkSize {
+  return sizeForEdge(architecture, inputOf(columns, features), outputWidth(task, classes?.length ?? null));
 }
 
 /**
@@ -101,19 +119,14 @@ const USUAL = [
 ] as const;
 const LARGE = { hidden: [128, 64], learningRate: 1e-3, batchSize: 512, maxEpochs: 30, patience: 5 } as const;
 
-function usualFor(trainRows: number) {
+function usualFor(trainRows: number): UsualTraining & { hidden: number[] } {
   const { hidden, ...usual } = USUAL.find(({ below }) => trainRows < below) ?? LARGE;
-  return { ...usual, hidden: [...hidden] };
+  // One thread: for networks of this size more only add waiting.
+  return { ...usual, hidden: [...hidden], threads: 1 };
 }
 
 /** What was given, null included (it means off, or the whole split), else the usual. */
 const given = <T>(value: T | null | undefined, usual: T): T | null => (value === undefined ? usual : value);
-
-const LOSSES: Record<Task, Loss> = {
-  BINARY: 'BCE_WITH_LOGITS',
-  MULTICLASS: 'SOFTMAX_CROSS_ENTROPY',
-  REGRESSION: 'MSE',
-};
 
 function taskOf(data: SpecData, { task, target }: SpecInput): Task {
   if (target != null && target.trim() !== data.target && target.trim() !== 'LAST')
@@ -146,12 +159,19 @@ function positiveClassOf(task: Task, classes: string[], given: string | null | u
   throw new UserError('UNKNOWN_CLASS', problem, ['positiveClass']);
 }
 
-/** Text, ignored and constant columns are left out: they say nothing that a network of today could use. */
+/**
+ * Text, ignored and constant columns are left out: they say nothing that a network of today could use. A tensor or a
+ * sequence stands alone: which of two columns was meant, only the owner of the data knows.
+ */
 function featuresOf(columns: StoredColumn[]): Feature[] {
-  const features = columns.flatMap(({ name, kind, role, reason, inferred }): Feature[] => {
+  const features = columns.flatMap((column): Feature[] => {
+    const { name, kind, role, reason, inferred, shape, vocabulary, maxLength } = column;
     if (role === 'TARGET' || (reason === 'CONSTANT' && inferred)) return [];
+    if (kind === 'TENSOR' && shape) return [{ name, kind, shape }];
+    if (kind === 'TOKENS' && vocabulary && maxLength) return [{ name, kind, vocabulary, maxLength }];
     return kind === 'NUMERIC' || kind === 'CATEGORICAL' ? [{ name, kind }] : [];
   });
+  if (!aloneOrTabular(features)) throw mixedFeatures(features);
   if (features.length) return features;
   throw new UserError(
     'NO_FEATURES',
@@ -160,51 +180,34 @@ function featuresOf(columns: StoredColumn[]): Feature[] {
   );
 }
 
-/** AdamW needs no tuning on standardised inputs; SGD is plain unless momentum is asked for. */
-function optimizerOf({ hyperparameters }: SpecInput, usualRate: number): Optimizer {
-  const { optimizer, learningRate, momentum, weightDecay } = hyperparameters ?? {};
-  if (optimizer === 'SGD')
-    return {
-      kind: 'SGD',
-      learningRate: learningRate ?? 0.01,
-      momentum: momentum ?? 0,
-      weightDecay: weightDecay ?? 0,
-    };
-  if (momentum != null)
-    throw new UserError('INVALID_INPUT', 'momentum belongs to SGD; ADAMW has its own moments.', [
-      'hyperparameters',
-      'momentum',
-    ]);
-  return {
-    kind: 'ADAMW',
-    learningRate: learningRate ?? usualRate,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    weightDecay: weightDecay ?? 0.01,
-  };
+function mixedFeatures(features: Feature[]): UserError {
+  const named = ({ name }: Feature) => `"${name}"`;
+  const alone = features.filter(({ kind }) => kind === 'TENSOR' || kind === 'TOKENS');
+  const others = features.filter(({ kind }) => kind === 'NUMERIC' || kind === 'CATEGORICAL').map(named);
+  const beside = others.length > 5 ? [...others.slice(0, 5), `${others.length - 5} more`] : others;
+  return new UserError(
+    'MIXED_FEATURES',
+    `A network reads one TENSOR, one TOKENS column, or the columns of a table, not ${alone
+      .map((feature) => `${named(feature)} (${feature.kind})`)
+      .concat(beside)
+      .join(', ')} together. Commit a version in which all but one of them are IGNORE.`,
+    ['datasetVersionId'],
+  );
 }
 
-/** What the edge can hold beside its runtime. */
-const MAX_PARAMETER_BYTES = 24 * 2 ** 20;
 /** The trainer gives at most this many categories a slot of their own (trainer/src/data/recipe.ts). */
 const MAX_CATEGORIES = 100;
 
-function checkSize(columns: StoredColumn[], features: Feature[], { mlp }: Architecture, outputs: number): void {
+/** What the network reads; for a table the width after one-hot, which the trainer may find a little smaller. */
+function inputOf(columns: StoredColumn[], features: Feature[]): NetworkInput {
+  const alone = networkInputOf(features);
+  if (alone) return alone;
   const profiles = new Map(columns.map(({ name, profile }) => [name, profile]));
-  const inputs = features.reduce((sum, { name, kind }) => {
+  const width = features.reduce((sum, { name, kind }) => {
     const { missing = 0, distinct = null } = profiles.get(name) ?? {};
     const mayMiss = missing > 0 ? 1 : 0; // an indicator, or a category of its own
     if (kind === 'NUMERIC') return sum + 1 + mayMiss;
     return sum + 1 + Math.min(MAX_CATEGORIES, (distinct ?? MAX_CATEGORIES) + mayMiss);
   }, 0);
-  const widths = [inputs, ...mlp.hidden, outputs];
-  const parameters = widths.slice(1).reduce((sum, width, i) => sum + ((widths[i] ?? 0) + 1) * width, 0);
-  if (parameters * 4 <= MAX_PARAMETER_BYTES) return;
-  throw new UserError(
-    'MODEL_TOO_LARGE',
-    `The network has about ${parameters.toLocaleString('en')} parameters (${inputs} inputs after one-hot), ` +
-      `${((parameters * 4) / 2 ** 20).toFixed(1)} MiB; the edge takes 24 MiB. Choose smaller hidden layers.`,
-    ['architecture'],
-  );
+  return { kind: 'FEATURES', width };
 }

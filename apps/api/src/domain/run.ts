@@ -38,12 +38,15 @@ export async function retryRun(deps: Deps, caller: Caller, { runId }: Input): Pr
       throw new UserError('RUN_NOT_ENDED', `Only FAILED and CANCELED runs are retried; this one is ${status}.`, [
         'runId',
       ]);
+    // Whoever retries a trial that its search has stopped overrules that decision.
+    await tx.rung.updateMany({ where: { runId, proceeds: false }, data: { proceeds: true } });
     await tx.run.update({
       where: { id: runId },
       data: {
         status: 'QUEUED',
         maxAttempt: attempt + ATTEMPTS,
         progress: 0,
+        score: null,
         cancelRequestedAt: null,
         leaseOwner: null,
         leaseExpiresAt: null,

@@ -1,14 +1,19 @@
-/** POST /internal/prediction-events: the edge's outbox delivers here. Knows keys and the batch's form, no table. */
+/**
+ * POST /internal/prediction-events: the edge's outbox delivers prediction events and feedback here. Knows keys and the
+ * batch's form, no table.
+ */
 import { z } from 'zod';
 import { hasScope } from '../context.ts';
-import { MAX_EVENTS, PredictionEvent } from '../contract.ts';
+import { Feedback, MAX_EVENTS, PredictionEvent } from '../contract.ts';
 import type { Deps } from '../deps.ts';
 import { authenticate } from '../domain/auth.ts';
+import { ingestFeedback } from '../domain/feedback.ts';
 import { ingest } from '../domain/prediction-events.ts';
 
 /** PredictionEventBatch with its events unread: judged one by one, so that a bad one does not stop the outbox. */
 const Envelope = z.strictObject({ events: z.array(z.unknown()).min(1).max(MAX_EVENTS) });
 const Identified = z.object({ id: z.string().max(64) });
+const Told = z.object({ kind: z.literal('FEEDBACK') });
 
 /**
  * The door. 200 `{ accepted, duplicates, dropped }` for any readable batch: deliver it again only after an answer of
@@ -33,14 +38,25 @@ async function accept(deps: Deps, body: unknown): Promise<Response> {
     const where = issue?.path.length ? `${issue.path.join('.')}: ` : '';
     return refuse(400, 'BAD_BATCH', `expected {"events": [1 to 500 events]}: ${where}${issue?.message}`);
   }
-  const good: PredictionEvent[] = [];
+  const events: PredictionEvent[] = [];
+  const feedback: Feedback[] = [];
+  let bad = 0;
   for (const [i, candidate] of batch.data.events.entries()) {
-    const event = PredictionEvent.safeParse(candidate);
-    if (event.success) good.push(event.data);
-    else logBad(deps, i, candidate, event.error.issues[0]);
+    // One form at a time, so that the log names what is wrong in it.
+    const told = Told.safeParse(candidate).success;
+    const event = told ? Feedback.safeParse(candidate) : PredictionEvent.safeParse(candidate);
+    if (!event.success) {
+      bad++;
+      logBad(deps, i, candidate, event.error.issues[0]);
+    } else if ('kind' in event.data) feedback.push(event.data);
+    else events.push(event.data);
   }
-  const ingested = await ingest(deps, good);
-  return Response.json({ ...ingested, dropped: ingested.dropped + batch.data.events.length - good.length });
+  const [predictions, truths] = [await ingest(deps, events), await ingestFeedback(deps, feedback)];
+  return Response.json({
+    accepted: predictions.accepted + truths.accepted,
+    duplicates: predictions.duplicates + truths.duplicates,
+    dropped: predictions.dropped + truths.dropped + bad,
+  });
 }
 
 /** Only what was wrong and where: the event itself may hold what users sent. */

@@ -19,6 +19,14 @@ const ColumnInput = builder.inputType('ColumnInput', {
     name: t.string({ required: true, description: 'Its name.' }),
     kind: t.field({ type: ColumnKindEnum, description: 'Its kind; inferred when omitted.' }),
     values: t.field({ type: [ValueRenameInput], description: 'Values to rename.' }),
+    from: t.string({
+      description:
+        'TENSOR: folds numeric columns into this one, in order of the numbers in their names; * stands for any ' +
+        'characters, e.g. "p*". They are columns no more.',
+    }),
+    shape: t.intList({
+      description: 'TENSOR: what the numbers of each row are, channels first, e.g. [1, 8, 8]; their list when omitted.',
+    }),
   }),
 });
 
@@ -78,7 +86,7 @@ payloadMutation('commitDatasetVersion', {
     datasetId: t.id({ required: true, description: 'The data set that it becomes a version of.' }),
     uploadTokens: t.stringList({
       required: true,
-      description: 'Tokens of stageUpload, 1-16; files are joined in order.',
+      description: 'Tokens of stageUpload, 1-16; files are joined in order. IDX: the two files of a pair.',
     }),
     format: t.field({ type: DataFormatEnum, required: true, description: 'What the files are.' }),
     target: t.string({ required: true, description: 'The column to predict: its name, or LAST.' }),

@@ -14,6 +14,8 @@ export const ColumnKindEnum = builder.enumType('ColumnKind', {
     NUMERIC: { description: 'Numbers.' },
     CATEGORICAL: { description: 'One of a limited set of texts.' },
     TEXT: { description: 'Free text; left out of training for now.' },
+    TENSOR: { description: 'Numbers of one shape in every row, such as images; the first axis is that of channels.' },
+    TOKENS: { description: 'Sequences of ids from 0, each of its own length.' },
     IGNORE: { description: 'Not read: identifiers, empty columns, what the commit said.' },
   } as const,
 });
@@ -48,7 +50,10 @@ const ColumnProfile = builder.objectRef<StoredColumn['profile']>('ColumnProfile'
     count: t.exposeInt('count', { description: 'Cells with a value.' }),
     missing: t.exposeInt('missing', { description: 'Cells without one.' }),
     distinct: t.exposeInt('distinct', { nullable: true, description: 'Different values; null = too many to count.' }),
-    min: t.exposeFloat('min', { nullable: true, description: 'Smallest number; null for texts.' }),
+    min: t.exposeFloat('min', {
+      nullable: true,
+      description: 'Smallest number; null for texts. TENSOR: over all its numbers; TOKENS: over the lengths.',
+    }),
     max: t.exposeFloat('max', { nullable: true, description: 'Largest number; null for texts.' }),
     mean: t.exposeFloat('mean', { nullable: true, description: 'Mean; null for texts.' }),
     std: t.exposeFloat('std', { nullable: true, description: 'Standard deviation; null for texts.' }),
@@ -69,6 +74,22 @@ export const DatasetColumn = builder.objectRef<StoredColumn>('DatasetColumn').im
     role: t.expose('role', { type: ColumnRoleEnum, description: 'What it is for.' }),
     inferred: t.exposeBoolean('inferred', {
       description: 'Whether the kind was inferred; false = the commit said it.',
+    }),
+    shape: t.field({
+      type: ['Int'],
+      nullable: true,
+      description: 'TENSOR: what the numbers of each row are; null for other kinds.',
+      resolve: ({ shape }) => shape ?? null,
+    }),
+    vocabulary: t.int({
+      nullable: true,
+      description: 'TOKENS: the largest id + 1; null for other kinds.',
+      resolve: ({ vocabulary }) => vocabulary ?? null,
+    }),
+    maxLength: t.int({
+      nullable: true,
+      description: 'TOKENS: length of the longest sequence; null for other kinds.',
+      resolve: ({ maxLength }) => maxLength ?? null,
     }),
     reason: t.exposeString('reason', { nullable: true, description: 'Why it is not read; null where it is.' }),
     values: t.field({

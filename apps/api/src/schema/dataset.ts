@@ -12,7 +12,12 @@ export const DataFormatEnum = builder.enumType('DataFormat', {
   description: 'What the files are; gzip is recognised by content.',
   values: {
     CSV: { description: 'Separated values; delimiter, header and quotes are found out.' },
-    JSONL: { description: 'One JSON object per line.' },
+    JSONL: { description: 'One JSON object per line; values may be arrays of numbers.' },
+    IDX: {
+      description:
+        'Two files in the format of MNIST, in any order: tensors become the TENSOR column "image", labels the column ' +
+        '"label".',
+    },
   } as const,
 });
 

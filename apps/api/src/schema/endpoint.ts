@@ -15,6 +15,14 @@ const VariantType = builder.prismaObject('Variant', {
   }),
 });
 
+const EventDeliveryEnum = builder.enumType('EventDelivery', {
+  description: "When the edge's durable outbox has the event of a prediction. Feedback is always DURABLE.",
+  values: {
+    BUFFERED: { description: 'At most 50 ms after the answer: a crash of the edge can lose those of the last 50 ms.' },
+    DURABLE: { description: 'Before the answer, which takes longer: nothing that was answered is lost.' },
+  } as const,
+});
+
 builder.prismaNode('Endpoint', {
   description: 'A public name at the edge; deploy points it to versions. Names are unique in the installation.',
   id: { field: 'id', description: 'Global id.' },
@@ -30,6 +38,12 @@ builder.prismaNode('Endpoint', {
     }),
     revision: t.exposeInt('revision', {
       description: 'Number of the newest revision; deploys and key changes raise it.',
+    }),
+    events: t.field({
+      type: EventDeliveryEnum,
+      description: 'When the events of its predictions are kept, by the newest revision.',
+      select: { revisions: { orderBy: { number: 'desc' }, take: 1, select: { events: true } } },
+      resolve: ({ revisions }) => revisions[0]?.events ?? 'BUFFERED',
     }),
     acknowledged: t.boolean({
       description: 'Whether the edge has said that it serves the newest revision.',
@@ -99,6 +113,10 @@ payloadMutation('deploy', {
       type: [VariantInput],
       required: true,
       description: '1 to 10 versions that predict the same target.',
+    }),
+    events: t.field({
+      type: EventDeliveryEnum,
+      description: 'When the events of its predictions are kept; as before when omitted, BUFFERED at first.',
     }),
     idempotencyKey: t.string({ description: 'Repeats with the same key answer for the same deploy.' }),
   }),

@@ -1,17 +1,24 @@
-/** Evaluation: the metrics of a version on rows that training never saw, each with its interval. */
+/**
+ * Evaluation: the metrics of a version on rows that training never saw, or on what it answered, each with its interval.
+ */
 import type { Manifest } from '@anneal/edge/contract';
 import { GraphQLError } from 'graphql';
 import { builder } from '../builder.ts';
 import type { Context } from '../context.ts';
 import { type EvaluationRow, isStale, type Metrics, metricsOf } from '../domain/evaluation.ts';
+import { evaluateLive, type LiveAnswers, type LiveEvaluation, type LiveQuery } from '../domain/live.ts';
+import { readable } from './traffic.ts';
 
 type ClassMetrics = Extract<Metrics, { kind: 'CLASSES' }>;
 type ValueMetrics = Extract<Metrics, { kind: 'VALUES' }>;
 type Estimate = ClassMetrics['accuracy'];
 type PerClass = ClassMetrics['perClass'][number];
 
+/** Null in `stored`: LIVE, made from the events of the window. Null in `live`: HOLDOUT, which is stored. */
 interface Evaluation {
-  row: EvaluationRow;
+  stored: EvaluationRow | null;
+  live: (LiveAnswers & LiveEvaluation) | null;
+  createdAt: Date;
   manifest: Manifest;
   threshold: number | null;
   /** Computed when the first metric is asked for, and once. */
@@ -22,6 +29,7 @@ export const EvaluationSourceEnum = builder.enumType('EvaluationSource', {
   description: 'Which predictions an evaluation judges.',
   values: {
     HOLDOUT: { description: 'The TEST rows of the data set, predicted by the code that answers at the edge.' },
+    LIVE: { description: 'What the edge answered in a window of time, as far as feedback has said what was true.' },
   } as const,
 });
 
@@ -42,6 +50,14 @@ const EstimateType = builder.objectRef<Estimate>('Estimate').implement({
     low: t.exposeFloat('low', { nullable: true, description: 'Lower end of the interval.' }),
     high: t.exposeFloat('high', { nullable: true, description: 'Upper end of the interval.' }),
     n: t.exposeInt('n', { description: 'Rows that it was computed from.' }),
+  }),
+});
+
+const LabelDelayType = builder.objectRef<NonNullable<LiveAnswers['labelDelay']>>('LabelDelay').implement({
+  description: 'Quantiles of the time from a prediction to the label that counts, seconds.',
+  fields: (t) => ({
+    p50: t.exposeFloat('p50', { description: 'Half of the labels came within this.' }),
+    p95: t.exposeFloat('p95', { description: '95 % of the labels came within this.' }),
   }),
 });
 
@@ -103,9 +119,16 @@ EvaluationType.implement({
     source: t.field({
       type: EvaluationSourceEnum,
       description: 'Which predictions were judged.',
-      resolve: (e) => e.row.source,
+      resolve: (e) => (e.live ? 'LIVE' : 'HOLDOUT'),
     }),
-    n: t.int({ description: 'Rows that were judged.', resolve: (e) => e.row.n }),
+    n: t.int({
+      description: 'HOLDOUT: rows that were judged. LIVE: predictions that were answered in the window.',
+      resolve: (e) => e.live?.n ?? e.stored?.n ?? 0,
+    }),
+    labelled: t.int({
+      description: 'Of the n, those whose truth is known: what the metrics are computed from. HOLDOUT: all of them.',
+      resolve: (e) => e.live?.labelled ?? e.stored?.n ?? 0,
+    }),
     threshold: t.float({
       nullable: true,
       description: 'BINARY: the threshold that labels were counted at. Else null.',
@@ -117,28 +140,56 @@ EvaluationType.implement({
       resolve: (e) => e.manifest.positiveClass,
     }),
     wasmDigest: t.string({
-      description: 'sha256 of the WebAssembly runtime that predicted.',
-      resolve: (e) => e.row.wasmDigest,
+      nullable: true,
+      description: 'HOLDOUT: sha256 of the WebAssembly runtime that predicted. Else null.',
+      resolve: (e) => e.stored?.wasmDigest,
     }),
     edgeBuild: t.string({
-      description: "sha256 of the edge's code that predicted.",
-      resolve: (e) => e.row.edgeBuild,
+      nullable: true,
+      description: "HOLDOUT: sha256 of the edge's code that predicted. Else null.",
+      resolve: (e) => e.stored?.edgeBuild,
     }),
     datasetDigest: t.string({
-      description: 'Digest of the data set version whose rows were judged.',
-      resolve: (e) => e.row.datasetDigest,
+      nullable: true,
+      description: 'HOLDOUT: Digest of the data set version whose rows were judged. Else null.',
+      resolve: (e) => e.stored?.datasetDigest,
     }),
     createdAt: t.field({
       type: 'DateTime',
-      description: 'When the predictions were made.',
-      resolve: (e) => e.row.createdAt,
+      description: 'HOLDOUT: when the predictions were made. LIVE: now.',
+      resolve: (e) => e.createdAt,
     }),
     stale: t.boolean({
-      description: 'True when the edge now runs other code than made these predictions.',
-      resolve: (e) => isStale(e.row),
+      description: 'HOLDOUT: true when the edge now runs other code than made these predictions.',
+      resolve: (e) => (e.stored ? isStale(e.stored) : false),
     }),
   }),
 });
+
+builder.objectFields(EvaluationType, (t) => ({
+  unknownLabels: t.int({
+    description: 'LIVE: labels of feedback that name no class of the version (or no number); they count nowhere else.',
+    resolve: (e) => e.live?.unknownLabels ?? 0,
+  }),
+  labelDelay: t.field({
+    type: LabelDelayType,
+    nullable: true,
+    description: 'LIVE: how long after predictions their labels came; null without labels.',
+    resolve: (e) => e.live?.labelDelay,
+  }),
+  from: t.field({
+    type: 'DateTime',
+    nullable: true,
+    description: 'LIVE: start of the window, included; whole minutes. Else null.',
+    resolve: (e) => e.live?.window.from,
+  }),
+  to: t.field({
+    type: 'DateTime',
+    nullable: true,
+    description: 'LIVE: end of the window, not included. Else null.',
+    resolve: (e) => e.live?.window.to,
+  }),
+}));
 
 builder.objectFields(EvaluationType, (t) => {
   const estimate = (description: string, of: (e: Evaluation) => Promise<Estimate | null | undefined>) =>
@@ -197,7 +248,9 @@ export function evaluationOf(
   const { positiveClass, threshold } = manifest;
   let metrics: Promise<Metrics> | undefined;
   return {
-    row,
+    stored: row,
+    live: null,
+    createdAt: row.createdAt,
     manifest,
     threshold: at ?? threshold,
     metrics: () => {
@@ -205,6 +258,23 @@ export function evaluationOf(
       return metrics;
     },
   };
+}
+
+/**
+ * The evaluation of a version by feedback; what the window holds is read now, the metrics when they are asked for.
+ * @throws GraphQLError BAD_WINDOW, or BAD_THRESHOLD where a threshold is asked for
+ */
+export async function liveEvaluationOf(
+  ctx: Context,
+  version: { id: string; manifest: Manifest; threshold: number | null | undefined; query: LiveQuery },
+): Promise<Evaluation> {
+  const { manifest } = version;
+  if (version.threshold != null)
+    throw badThreshold('LIVE counts the labels that users got, at the threshold of the manifest: leave it out');
+  const answers = await readable(() => ctx.loaders.live.load(version.id, version.query));
+  const live = { ...answers, ...evaluateLive(ctx, answers, manifest) };
+  const { threshold } = manifest;
+  return { stored: null, live, createdAt: ctx.now(), manifest, threshold, metrics: live.metrics };
 }
 
 function badThreshold(message: string): GraphQLError {

@@ -3,15 +3,11 @@ import { builder, page } from '../builder.ts';
 import { projectOf } from '../context.ts';
 import { CreateExperimentInput, createExperiment } from '../domain/experiment.ts';
 import { lookupId, uuidOrNil } from '../domain/ids.ts';
+import { ArchitectureInput } from './architecture-input.ts';
 import { ObjectiveEnum, TaskEnum } from './enums.ts';
-import {
-  ArchitectureInput,
-  BudgetInput,
-  EngineEnum,
-  HyperparametersInput,
-  PreprocessingEnum,
-} from './experiment-input.ts';
+import { BudgetInput, EngineEnum, HyperparametersInput, LossInput, PreprocessingEnum } from './experiment-input.ts';
 import { payloadMutation } from './mutation.ts';
+import { SearchInputType, TrialType } from './search.ts';
 
 builder.prismaNode('Experiment', {
   description: 'A question to the data: what to predict, judged by what. Its runs are attempts to answer.',
@@ -32,6 +28,25 @@ builder.prismaNode('Experiment', {
       totalCount: true,
       complexity: page,
       query: { orderBy: { id: 'desc' } },
+    }),
+    search: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'The search, complete: { method, trials, seed, parameters, halving }; null for a single run.',
+      select: { search: true },
+      resolve: ({ search }) => search,
+    }),
+    bestRun: t.relation('bestRun', {
+      nullable: true,
+      description: 'Of its runs that became a version, the one with the best objective on VALIDATION (never on TEST).',
+    }),
+    trials: t.relatedConnection('runs', {
+      type: TrialType,
+      description: 'The trials of its search by number; empty for a single run.',
+      cursor: 'id',
+      totalCount: true,
+      complexity: page,
+      query: { where: { trial: { not: null } }, orderBy: { trial: 'asc' } },
     }),
   }),
 });
@@ -66,7 +81,9 @@ builder.queryFields((t) => ({
 }));
 
 payloadMutation('createExperiment', {
-  description: 'Asks a question: creates the experiment with its run, queued. What is omitted is chosen sensibly.',
+  description:
+    'Asks a question: creates the experiment with its run, or the trials of a search, queued. What is omitted is ' +
+    'chosen sensibly.',
   scope: 'write',
   input: (t) => ({
     name: t.string({ required: true, description: 'For people, 1-200 characters.' }),
@@ -82,17 +99,25 @@ payloadMutation('createExperiment', {
     }),
     architecture: t.field({
       type: ArchitectureInput,
-      description: 'The network; two hidden layers of 64 when omitted.',
+      description: 'The network. When omitted: mlp for a table, cnn for a TENSOR image, transformer for TOKENS.',
     }),
+    loss: t.field({ type: LossInput, description: "How errors are counted; the task's own way when omitted." }),
     hyperparameters: t.field({ type: HyperparametersInput, description: 'How it is trained.' }),
     seed: t.int({
       description: 'Decides everything random: the same spec and seed give the same bytes. 0 when omitted.',
     }),
     engine: t.field({ type: EngineEnum, description: 'What computes the steps; AUTO when omitted.' }),
     budget: t.field({ type: BudgetInput, description: 'When to stop at the latest.' }),
+    search: t.field({
+      type: SearchInputType,
+      description: 'Try many: what it names is set per trial, everything else here is common to all.',
+    }),
     preprocessing: t.field({ type: PreprocessingEnum, description: 'What is done to columns; AUTO when omitted.' }),
     positiveClass: t.string({ description: 'BINARY: the class that the threshold decides on; the last when omitted.' }),
-    threads: t.int({ description: 'Threads of the engine, 1-64; 1 when omitted. Other threads may give other bytes.' }),
+    threads: t.int({
+      description:
+        'Threads of the engine, 1-64; when omitted 1 for mlp, 2 for others. Other threads may give other bytes.',
+    }),
     idempotencyKey: t.string({ description: 'The same key and input again answer with the same experiment.' }),
   }),
   validate: CreateExperimentInput,

@@ -99,8 +99,27 @@ describe('createExperiment', () => {
     expect(await tried({ positiveClass: 'huge' })).toEqual(['UNKNOWN_CLASS']);
     expect(await tried({ architecture: { mlp: { hidden: [4096, 4096] } } })).toEqual(['MODEL_TOO_LARGE']);
     expect(await tried({ architecture: { mlp: { hidden: [0] } } })).toEqual(['INVALID_INPUT']);
+    expect(await tried({ architecture: { resnet: {} } })).toEqual(['ARCHITECTURE_MISMATCH']);
     expect(await tried({ modelName: 'no spaces' })).toEqual(['INVALID_INPUT']);
     expect(await tried({ datasetVersionId: runId })).toEqual(['NOT_FOUND']);
+  });
+
+  it('says how large a network is before it is trained, and takes exactly one', async () => {
+    const version = await commit(api);
+    const { runId } = await ask(api, version, { modelName: 'sizes', architecture: { mlp: { hidden: [7] } } });
+    const { data } = await api.execute('query ($id: ID!) { run(id: $id) { spec parameterCount flops } }', {
+      id: runId,
+    });
+    const { spec, parameterCount, flops } = data.run;
+    expect(spec.architecture).toEqual({ mlp: { hidden: [7] } });
+    const inputs = (parameterCount - 8) / 7 - 1; // (inputs + 1) x 7 + (7 + 1) x 1
+    expect(Number.isInteger(inputs)).toBe(true);
+    expect(flops).toBe(2 * (7 * inputs + 7));
+    const { errors } = await api.execute(
+      'mutation ($input: CreateExperimentInput!) { createExperiment(input: $input) { userErrors { code } } }',
+      { input: { name: 'both', datasetVersionId: version, architecture: { mlp: {}, cnn: {} } } },
+    );
+    expect(JSON.stringify(errors)).toContain('ArchitectureInput');
   });
 
   it('creates once per idempotency key', async () => {

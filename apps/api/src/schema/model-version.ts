@@ -5,7 +5,7 @@ import { projectOf } from '../context.ts';
 import { Parity } from '../contract.ts';
 import { lookupId, uuidOrNil } from '../domain/ids.ts';
 import { TaskEnum } from './enums.ts';
-import { EvaluationSourceEnum, EvaluationType, evaluationOf } from './evaluation.ts';
+import { EvaluationSourceEnum, EvaluationType, evaluationOf, liveEvaluationOf } from './evaluation.ts';
 import { TrafficType, TrafficWindowInput, trafficIn } from './traffic.ts';
 
 /** How long a URL of an artifact's bytes works. */
@@ -95,8 +95,9 @@ builder.prismaObjectFields(ModelVersionType, (t) => ({
     nullable: true,
     complexity: 20, // computed from all held-out rows when it is asked for first
     description:
-      'Its newest evaluation from that source; null where there is none. A threshold outside [0, 1], or of a version ' +
-      'that is not BINARY, is an error with the code BAD_THRESHOLD.',
+      'HOLDOUT: its newest evaluation; null where there is none. LIVE: what it answered in the window, each labelled ' +
+      'prediction once. A threshold outside [0, 1], of a version that is not BINARY or of LIVE is an error with the ' +
+      'code BAD_THRESHOLD; a window that cannot be read is BAD_WINDOW.',
     args: {
       source: t.arg({
         type: EvaluationSourceEnum,
@@ -104,14 +105,27 @@ builder.prismaObjectFields(ModelVersionType, (t) => ({
         defaultValue: 'HOLDOUT',
         description: 'Which predictions are judged.',
       }),
-      threshold: t.arg.float({ description: "BINARY: count at this threshold; the manifest's when omitted." }),
+      threshold: t.arg.float({
+        description: "HOLDOUT of BINARY: count at this threshold; the manifest's when omitted.",
+      }),
+      window: t.arg({
+        type: TrafficWindowInput,
+        description: 'LIVE: the time of the predictions, by whole minutes; the last 24 hours when omitted.',
+      }),
+      endpoint: t.arg.string({ description: 'LIVE: the answers at this endpoint; at all of them when omitted.' }),
     },
     select: ({ source }) => ({
+      id: true,
       manifest: true,
-      evaluations: { where: { source }, orderBy: { id: 'desc' }, take: 1 },
+      // LIVE is computed from events, not stored.
+      evaluations: { where: { source: 'HOLDOUT' }, orderBy: { id: 'desc' }, take: source === 'HOLDOUT' ? 1 : 0 },
     }),
-    resolve: ({ manifest, evaluations }, { threshold }, ctx) =>
-      evaluationOf(ctx, { manifest: Manifest.parse(manifest), row: evaluations[0], threshold }),
+    resolve: (row, { source, threshold, window, endpoint }, ctx) => {
+      const manifest = Manifest.parse(row.manifest);
+      if (source === 'HOLDOUT') return evaluationOf(ctx, { manifest, row: row.evaluations[0], threshold });
+      const query = { window, endpoint: endpoint ?? null };
+      return liveEvaluationOf(ctx, { id: row.id, manifest, threshold, query });
+    },
   }),
   traffic: t.field({
     type: TrafficType,

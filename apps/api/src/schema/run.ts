@@ -13,7 +13,7 @@ const RunStatusEnum = builder.enumType('RunStatus', {
     RUNNING: { description: 'A trainer works on it.' },
     SUCCEEDED: { description: 'It became a model version.' },
     FAILED: { description: 'It ended without a version; `error` says why.' },
-    CANCELED: { description: 'Its owner ended it.' },
+    CANCELED: { description: 'Its owner ended it, or its search did (errorCode STOPPED_EARLY).' },
   } as const,
 });
 
@@ -50,16 +50,21 @@ builder.prismaNode('Run', {
     attempt: t.exposeInt('attempt', { description: 'How often a trainer has claimed it.' }),
     engine: t.exposeString('engine', { nullable: true, description: 'What computes; null until a trainer says so.' }),
     device: t.exposeString('device', { nullable: true, description: 'On what; null until a trainer says so.' }),
+    trainer: t.exposeString('leaseOwner', {
+      nullable: true,
+      description: 'Which trainer works or worked on it; null until one does.',
+    }),
     progress: t.exposeFloat('progress', { description: 'Share of the budget that is used, 0 to 1.' }),
     error: t.string({
       nullable: true,
-      description: 'Why it failed, for people: "DIVERGED: what happened and what to do"; null unless it did.',
+      description:
+        'Why it failed, or why its search stopped it, for people: "DIVERGED: what happened and what to do"; else null.',
       select: { errorCode: true, errorMessage: true },
       resolve: ({ errorCode, errorMessage }) => errorCode && `${errorCode}: ${errorMessage ?? ''}`,
     }),
     errorCode: t.exposeString('errorCode', {
       nullable: true,
-      description: 'Why it failed, for programs: DIVERGED, LEASE_EXPIRED, PARITY_FAILED, ...',
+      description: 'The same for programs: DIVERGED, OUT_OF_MEMORY, LEASE_EXPIRED, STOPPED_EARLY, ...',
     }),
     seed: t.field({
       type: 'BigInt',
@@ -101,6 +106,37 @@ builder.prismaNode('Run', {
     }),
   }),
 });
+
+builder.prismaObject('Checkpoint', {
+  description: 'A saved state of a run.',
+  fields: (t) => ({
+    step: t.exposeInt('step', { description: 'Steps of the optimizer that it has behind it.' }),
+    attempt: t.exposeInt('attempt', { description: 'The attempt that saved it.' }),
+    byteLength: t.expose('byteLength', { type: 'BigInt', description: 'Its size.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was saved.' }),
+  }),
+});
+
+builder.prismaObjectFields('Run', (t) => ({
+  checkpoints: t.relation('checkpoints', {
+    description: 'Saved states, the newest first: what a run goes on from when its trainer dies. At most two.',
+    query: { orderBy: { step: 'desc' } },
+  }),
+}));
+
+builder.prismaObjectFields('Run', (t) => ({
+  parameterCount: t.exposeInt('parameterCount', {
+    nullable: true,
+    description: 'Trained numbers of its network, known before it starts; null for runs of before they were counted.',
+  }),
+  flops: t.expose('flops', {
+    type: 'BigInt',
+    nullable: true,
+    description:
+      'Operations of a forward pass over one row: a multiplication with its addition is two. Known before it ' +
+      'starts; null for runs of before they were counted.',
+  }),
+}));
 
 builder.queryField('run', (t) =>
   t.prismaField({

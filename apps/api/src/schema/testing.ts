@@ -60,7 +60,8 @@ export async function ask(api: TestApi, datasetVersionId: string, more: object =
   return { experimentId: String(experiment.id), runId: String(experiment.runs.nodes[0].id) };
 }
 
-const CLAIM = `claim { runId attempt leaseSeconds spec datasetUrl columns missingValues checkpoint { url step } }`;
+const CLAIM = `claim {
+  runId attempt leaseSeconds spec datasetUrl columns missingValues checkpoint { url step } rungs }`;
 const Claim = z.object({
   runId: z.string(),
   attempt: z.number(),
@@ -69,6 +70,7 @@ const Claim = z.object({
   columns: z.array(z.object({ name: z.string(), kind: z.enum(['NUMERIC', 'CATEGORICAL', 'TEXT', 'IGNORE']) })),
   missingValues: z.array(z.string()),
   checkpoint: z.object({ url: z.string(), step: z.number() }).nullable(),
+  rungs: z.array(z.number()),
 });
 export type TestClaim = z.infer<typeof Claim>;
 

@@ -53,10 +53,15 @@ export const TrafficType = builder.objectRef<Traffic>('Traffic').implement({
   }),
 });
 
-/** The traffic of a version; versions of one page share one statement. */
+/** The traffic of a version; versions of one page share one statement. @throws GraphQLError BAD_WINDOW */
 export async function trafficIn(ctx: Context, modelVersionId: string, window: WindowInput): Promise<Traffic> {
+  return await readable(() => ctx.loaders.traffic.load(modelVersionId, window));
+}
+
+/** Runs what reads a window; one that cannot be read is the client's mistake. @throws GraphQLError BAD_WINDOW */
+export async function readable<T>(read: () => Promise<T>): Promise<T> {
   try {
-    return await ctx.loaders.traffic.load(modelVersionId, window);
+    return await read();
   } catch (error) {
     if (!(error instanceof BadWindow)) throw error;
     throw new GraphQLError(error.message, { extensions: { code: 'BAD_WINDOW' } });

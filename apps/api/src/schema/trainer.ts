@@ -13,6 +13,7 @@ import {
 import { type Claim, ClaimRunInput, claimRun } from '../domain/claim.ts';
 import { toGlobalId } from '../domain/ids.ts';
 import { CompleteRunInput, completeRun } from '../domain/publish.ts';
+import { ReportRungInput, reportRung } from '../domain/rung.ts';
 import { payloadMutation } from './mutation.ts';
 
 const ClaimCheckpoint = builder.objectRef<NonNullable<Claim['checkpoint']>>('ClaimCheckpoint').implement({
@@ -38,6 +39,9 @@ const ClaimType = builder.objectRef<Claim>('Claim').implement({
       nullable: true,
       description: 'The state to go on from; null = start over.',
       resolve: ({ checkpoint }) => checkpoint,
+    }),
+    rungs: t.exposeIntList('rungs', {
+      description: 'Epochs after which to ask reportRung whether to go on; none outside successive halving.',
     }),
   }),
 });
@@ -104,6 +108,7 @@ payloadMutation('reportMetrics', {
     progress: t.float({ description: 'Share of the budget that is used, 0 to 1.' }),
     engine: t.string({ description: 'What computes.' }),
     device: t.string({ description: 'On what.' }),
+    score: t.float({ description: 'The objective on VALIDATION at its best so far.' }),
   }),
   validate: ReportMetricsInput,
   resolve: (input, ctx) => reportMetrics(ctx, ctx.caller, input),
@@ -113,6 +118,26 @@ payloadMutation('reportMetrics', {
       nullable: true,
       description: 'Whether its owner wants it canceled.',
       resolve: ({ cancelRequested }) => cancelRequested,
+    }),
+  }),
+});
+
+payloadMutation('reportRung', {
+  description: 'Says how a trial of successive halving stands after so many epochs, and asks whether it goes on.',
+  scope: 'train',
+  input: (t) => ({
+    runId: t.id({ required: true, description: RUN }),
+    attempt: t.int({ required: true, description: ATTEMPT }),
+    epoch: t.int({ required: true, description: 'Epochs done: one of the rungs of the claim.' }),
+    score: t.float({ required: true, description: 'The objective on VALIDATION at its best so far.' }),
+  }),
+  validate: ReportRungInput,
+  resolve: (input, ctx) => reportRung(ctx, ctx.caller, input),
+  payload: (t) => ({
+    proceeds: t.boolean({
+      nullable: true,
+      description: 'False: the run has ended, CANCELED as STOPPED_EARLY; stop working on it.',
+      resolve: ({ proceeds }) => proceeds,
     }),
   }),
 });
@@ -145,6 +170,7 @@ payloadMutation('completeRun', {
     parity: t.field({ type: 'JSON', required: true, description: 'How training engine and edge compare.' }),
     wasmDigest: t.string({ required: true, description: 'sha256 of the WASM that predicted.' }),
     edgeBuild: t.string({ required: true, description: 'The edge build that predicted.' }),
+    score: t.float({ description: 'The objective on VALIDATION of what is published.' }),
   }),
   validate: CompleteRunInput,
   resolve: (input, ctx) => completeRun(ctx, ctx.caller, input),

@@ -15,6 +15,23 @@ export interface ValueInfo {
 const POINTER = 4;
 const STRING = TYPE_CODE.string;
 const ON_CPU = 1;
+/** Larger inputs are placed anew for each run: their copying costs more than that, and the heap is small. */
+const MAX_PLACE_BYTES = 1024;
+
+type NumericTensor = Exclude<Tensor, { type: 'string' }>;
+
+/** Where an input of one shape lies in the heap. */
+interface Place {
+  dims: readonly number[];
+  data: Pointer;
+  handle: Pointer;
+}
+
+const NO_INPUT: ValueInfo = { name: '', type: '', shape: [] };
+
+function sameDims(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((size, d) => size === b[d]);
+}
 
 /** A model in the heap of a runtime. Made by OrtRuntime.createSession. */
 export class OrtSession {
@@ -24,6 +41,10 @@ export class OrtSession {
   readonly #handle: Pointer;
   /** C strings of ORT, inputs first: they are passed back to every run. */
   readonly #names: Pointer[] = [];
+  /** All of #names in the heap, as a run wants them. */
+  readonly #nameList: Pointer;
+  /** Of the inputs, by index. */
+  readonly #places: (Place | undefined)[] = [];
   #released = false;
 
   constructor(runtime: OrtRuntime, handle: Pointer) {
@@ -35,6 +56,8 @@ export class OrtSession {
     const inputs = m.getValue(out, 'i32');
     const outputs = m.getValue(out + POINTER, 'i32');
     for (let i = 0; i < inputs + outputs; i++) (i < inputs ? this.inputs : this.outputs).push(this.#describe(i, out));
+    this.#nameList = runtime.malloc(POINTER * this.#names.length);
+    new Int32Array(m.HEAPU8.buffer).set(this.#names, this.#nameList / POINTER);
   }
 
   /**
@@ -48,15 +71,15 @@ export class OrtSession {
       const frees: Pointer[] = [];
       const tensors: Pointer[] = [];
       try {
-        const [inputNames, inputs] = this.#placeInputs(feeds, frees, tensors);
+        const handles = this.#placeInputs(feeds, frees, tensors);
+        const inputs = m.stackAlloc(POINTER * handles.length);
+        const heap = new Int32Array(m.HEAPU8.buffer);
+        heap.set(handles, inputs / POINTER);
         const count = this.outputs.length;
         const outputs = m.stackAlloc(POINTER * count);
-        const outputNames = m.stackAlloc(POINTER * count);
-        for (let i = 0; i < count; i++) {
-          m.setValue(outputs + POINTER * i, 0, '*');
-          m.setValue(outputNames + POINTER * i, this.#names[this.inputs.length + i] ?? 0, '*');
-        }
-        const status = m._OrtRun(this.#handle, inputNames, inputs, this.inputs.length, outputNames, count, outputs, 0);
+        heap.fill(0, outputs / POINTER, outputs / POINTER + count);
+        const outputNames = this.#nameList + POINTER * this.inputs.length;
+        const status = m._OrtRun(this.#handle, this.#nameList, inputs, handles.length, outputNames, count, outputs, 0);
         const made = this.outputs.map((_, i) => m.getValue(outputs + POINTER * i, '*'));
         for (const tensor of made) if (tensor) tensors.push(tensor);
         if (status) this.runtime.fail('cannot run the model');
@@ -76,8 +99,11 @@ export class OrtSession {
     this.#released = true;
     if (this.runtime.aborted) return;
     this.runtime.guard(() => {
-      for (const name of this.#names) this.runtime.module._OrtFree(name);
-      this.runtime.module._OrtReleaseSession(this.#handle);
+      const m = this.runtime.module;
+      for (const place of this.#places) if (place) this.#leave(place);
+      for (const name of this.#names) m._OrtFree(name);
+      m._free(this.#nameList);
+      m._OrtReleaseSession(this.#handle);
     });
   }
 
@@ -99,28 +125,75 @@ export class OrtSession {
     return { name: m.UTF8ToString(name), type: typeName(type), shape };
   }
 
-  #placeInputs(feeds: Feeds, frees: Pointer[], tensors: Pointer[]): [names: Pointer, values: Pointer] {
-    const m = this.runtime.module;
-    const values = m.stackAlloc(POINTER * this.inputs.length);
-    const names = m.stackAlloc(POINTER * this.inputs.length);
-    this.inputs.forEach(({ name, type }, i) => {
+  /** Handles of the inputs; what is made for this run alone is in `frees` and `tensors`. */
+  #placeInputs(feeds: Feeds, frees: Pointer[], tensors: Pointer[]): Int32Array {
+    const handles = new Int32Array(this.inputs.length);
+    const placed: { tensor: NumericTensor; data: Pointer }[] = [];
+    for (let i = 0; i < handles.length; i++) {
+      const { name, type } = this.inputs[i] ?? NO_INPUT;
       const tensor = feeds[name];
       if (tensor?.type !== type || tensor.data.length !== elementCount(tensor.dims)) {
         const got = tensor ? `${tensor.type}[${tensor.dims}] of ${tensor.data.length} values` : 'nothing';
         throw new OrtError(`input "${name}": expected ${type}, got ${got}`, ORT_CODE.INVALID_ARGUMENT);
       }
-      const [data, byteLength] = this.#placeData(tensor, frees);
-      const dims = m.stackAlloc(4 * tensor.dims.length || 4);
-      tensor.dims.forEach((size, d) => {
-        m.setValue(dims + 4 * d, size, 'i32');
-      });
-      const handle = m._OrtCreateTensor(TYPE_CODE[tensor.type], data, byteLength, dims, tensor.dims.length, ON_CPU);
-      if (!handle) this.runtime.fail(`input "${name}"`);
-      tensors.push(handle);
-      m.setValue(values + POINTER * i, handle, '*');
-      m.setValue(names + POINTER * i, this.#names[i] ?? 0, '*');
+      if (tensor.type !== 'string' && tensor.data.byteLength <= MAX_PLACE_BYTES) {
+        const { data, handle } = this.#placeOf(i, name, tensor);
+        placed.push({ tensor, data });
+        handles[i] = handle;
+      } else {
+        const [data, byteLength] = this.#placeData(tensor, frees);
+        const handle = this.#createTensor(name, tensor, data, byteLength);
+        tensors.push(handle);
+        handles[i] = handle;
+      }
+    }
+    this.#fill(placed);
+    return handles;
+  }
+
+  /**
+   * Small inputs keep their place in the heap as long as they keep their shape: of a model of 100 columns, making and
+   * releasing the tensors was half of a run.
+   */
+  #placeOf(index: number, name: string, tensor: NumericTensor): Place {
+    const before = this.#places[index];
+    if (before && sameDims(before.dims, tensor.dims)) return before;
+    if (before) this.#leave(before);
+    this.#places[index] = undefined;
+    const { byteLength } = tensor.data;
+    const data = this.runtime.malloc(byteLength);
+    const handle = this.#createTensor(name, tensor, data, byteLength, () => this.runtime.module._free(data));
+    const place = { dims: [...tensor.dims], data, handle };
+    this.#places[index] = place;
+    return place;
+  }
+
+  /** After the last malloc, which may have replaced the heap's buffer. */
+  #fill(placed: { tensor: NumericTensor; data: Pointer }[]): void {
+    const bytes = this.runtime.module.HEAPU8;
+    const doubles = new Float64Array(bytes.buffer);
+    for (const { tensor, data } of placed) {
+      if (tensor.type === 'float64')
+        doubles.set(tensor.data, data / 8); // no view for each of a hundred columns
+      else bytes.set(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength), data);
+    }
+  }
+
+  #leave({ data, handle }: Place): void {
+    this.runtime.module._OrtReleaseTensor(handle);
+    this.runtime.module._free(data);
+  }
+
+  #createTensor(name: string, tensor: Tensor, data: Pointer, byteLength: number, undo = () => {}): Pointer {
+    const m = this.runtime.module;
+    const dims = m.stackAlloc(4 * tensor.dims.length || 4);
+    tensor.dims.forEach((size, d) => {
+      m.setValue(dims + 4 * d, size, 'i32');
     });
-    return [names, values];
+    const handle = m._OrtCreateTensor(TYPE_CODE[tensor.type], data, byteLength, dims, tensor.dims.length, ON_CPU);
+    if (handle) return handle;
+    undo();
+    return this.runtime.fail(`input "${name}"`);
   }
 
   /** ORT reads numbers in place, so they stay until after the run; strings it copies. */

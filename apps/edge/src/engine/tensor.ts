@@ -1,6 +1,6 @@
 /** Tensors as they go in and out of a session: a type, dimensions, and a flat array. Knows no heap. */
 
-/** The array of each element type. bool is a byte each; float16 is not carried. */
+/** The array of each element type. bool is a byte each, float16 its 16 bits. */
 export interface TensorData {
   float32: Float32Array;
   uint8: Uint8Array;
@@ -14,6 +14,7 @@ export interface TensorData {
   float64: Float64Array;
   uint32: Uint32Array;
   uint64: BigUint64Array;
+  float16: Uint16Array;
 }
 
 export type TensorType = keyof TensorData;
@@ -38,6 +39,7 @@ export const TYPE_CODE: Record<TensorType, number> = {
   int64: 7,
   string: 8,
   bool: 9,
+  float16: 10,
   float64: 11,
   uint32: 12,
   uint64: 13,
@@ -60,6 +62,7 @@ const NUMERIC: Record<number, { width: number; of: (dims: Dims, bytes: ArrayBuff
   6: { width: 4, of: (dims, bytes) => ({ type: 'int32', dims, data: new Int32Array(bytes) }) },
   7: { width: 8, of: (dims, bytes) => ({ type: 'int64', dims, data: new BigInt64Array(bytes) }) },
   9: { width: 1, of: (dims, bytes) => ({ type: 'bool', dims, data: new Uint8Array(bytes) }) },
+  10: { width: 2, of: (dims, bytes) => ({ type: 'float16', dims, data: new Uint16Array(bytes) }) },
   11: { width: 8, of: (dims, bytes) => ({ type: 'float64', dims, data: new Float64Array(bytes) }) },
   12: { width: 4, of: (dims, bytes) => ({ type: 'uint32', dims, data: new Uint32Array(bytes) }) },
   13: { width: 8, of: (dims, bytes) => ({ type: 'uint64', dims, data: new BigUint64Array(bytes) }) },

@@ -3,21 +3,55 @@
  * the trainer evaluates through it, so a metric speaks of what users get.
  */
 import type { Manifest, Prediction } from '../contract.ts';
-import type { Feeds, Outputs } from '../engine/tensor.ts';
+import type { Feeds, Outputs, Tensor } from '../engine/tensor.ts';
 import { type Instance, parseInstances } from './parse.ts';
 import { toPredictions } from './shape.ts';
 
 export { PredictError, type PredictErrorCode } from './errors.ts';
 export { type Instance, parseInstances, toPredictions };
 
+/** Numbers of tensors and tokens that go into one run: what a network makes of each may be a thousand times larger. */
+const NUMBERS_PER_RUN = 2 ** 15;
+const TOKENS_PER_RUN = 2 ** 11;
+
 /**
- * Predicts all instances in one synchronous run. @throws PredictError for the client's mistakes, OrtError for the
- * engine's.
+ * Predicts all instances, synchronously: rows of a table in one run, tensors and sequences in several, because the heap
+ * is small. @throws PredictError for the client's mistakes, OrtError for the engine's.
  */
 export function predict(
   session: { run(feeds: Feeds): Outputs },
   manifest: Manifest,
   instances: readonly Instance[],
 ): Prediction[] {
-  return toPredictions(manifest, session.run(parseInstances(manifest, instances)));
+  const feeds = parseInstances(manifest, instances);
+  const step = instancesPerRun(feeds);
+  if (instances.length <= step) return toPredictions(manifest, session.run(feeds));
+  const predictions: Prediction[] = [];
+  for (let start = 0; start < instances.length; start += step) {
+    const part = Object.entries(feeds).map(([name, tensor]) => [name, rowsOf(tensor, start, start + step)]);
+    predictions.push(...toPredictions(manifest, session.run(Object.fromEntries(part)), start));
+  }
+  return predictions;
+}
+
+function instancesPerRun(feeds: Feeds): number {
+  const share = Object.values(feeds).reduce((sum, { type, dims }) => {
+    const width = dims.slice(1).reduce((product, dim) => product * dim, 1);
+    if (type === 'int32') return sum + width / TOKENS_PER_RUN;
+    return type === 'float32' ? sum + width / NUMBERS_PER_RUN : sum;
+  }, 0);
+  return share === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(1 / share));
+}
+
+/** Rows start..end of a tensor; its data is not copied. */
+function rowsOf(tensor: Tensor, start: number, end: number): Tensor {
+  const [count = 0, ...row] = tensor.dims;
+  const width = row.reduce((product, dim) => product * dim, 1);
+  const dims = [Math.min(end, count) - start, ...row];
+  const [from, to] = [start * width, end * width];
+  if (tensor.type === 'float32') return { ...tensor, dims, data: tensor.data.subarray(from, to) };
+  if (tensor.type === 'int32') return { ...tensor, dims, data: tensor.data.subarray(from, to) };
+  if (tensor.type === 'float64') return { ...tensor, dims, data: tensor.data.subarray(from, to) };
+  if (tensor.type === 'string') return { ...tensor, dims, data: tensor.data.slice(from, to) };
+  throw new Error(`no input of a model is ${tensor.type}`);
 }

@@ -1,6 +1,7 @@
 /** Instances (JSON objects by column name) -> the tensors of a model's inputs. Knows no model, only its manifest. */
-import type { Manifest } from '../contract.ts';
-import type { Feeds } from '../engine/tensor.ts';
+import type { Manifest, ManifestInput } from '../contract.ts';
+import type { Feeds, Tensor } from '../engine/tensor.ts';
+import { type ArrayReader, BadArray, tensorReader, tokensReader } from './arrays.ts';
 import { BadCell, type NumberReader, numberReader, type TextReader, textReader } from './cells.ts';
 import { fieldPath, PredictError, quote } from './errors.ts';
 import { nearestName } from './nearest.ts';
@@ -11,6 +12,8 @@ export type Instance = Readonly<Record<string, unknown>>;
 type InputReader = { input: string; column: string } & (
   | { type: 'double'; read: NumberReader }
   | { type: 'string'; read: TextReader }
+  | { type: 'float32'; shape: readonly number[]; read: ArrayReader<Float32Array> }
+  | { type: 'int32'; length: number; read: ArrayReader<Int32Array> }
 );
 interface Plan {
   /** All columns of the dataset and the target: a client may send whole rows. */
@@ -22,9 +25,9 @@ interface Plan {
 const plans = new WeakMap<Manifest, Plan>();
 
 /**
- * Reads instances column by column into the feeds of the model's inputs, one [N,1] tensor each.
- * Every used column must be present; null and the manifest's missing texts mean missing; unused columns and the
- * target may be present and are not looked at.
+ * Reads instances column by column into the feeds of the model's inputs, one tensor each.
+ * Every used column must be present; null and the manifest's missing texts mean missing (arrays cannot be missing);
+ * unused columns and the target may be present and are not looked at.
  * @throws PredictError UNKNOWN_COLUMN, MISSING_COLUMN or INVALID_VALUE.
  */
 export function parseInstances(manifest: Manifest, instances: readonly Instance[]): Feeds {
@@ -35,25 +38,39 @@ export function parseInstances(manifest: Manifest, instances: readonly Instance[
   }
   refuseUnknownColumns(plan, manifest, instances);
   const feeds: Feeds = {};
-  const dims = [instances.length, 1];
-  for (const reader of plan.readers)
-    feeds[reader.input] =
-      reader.type === 'double'
-        ? { type: 'float64', dims, data: readNumbers(reader.column, reader.read, instances) }
-        : { type: 'string', dims, data: readTexts(reader.column, reader.read, instances) };
+  for (const reader of plan.readers) feeds[reader.input] = readInput(reader, instances);
   return feeds;
+}
+
+function readInput(reader: InputReader, instances: readonly Instance[]): Tensor {
+  const { column } = reader;
+  const dims = [instances.length, 1];
+  switch (reader.type) {
+    case 'double':
+      return { type: 'float64', dims, data: readNumbers(column, reader.read, instances) };
+    case 'string':
+      return { type: 'string', dims, data: readTexts(column, reader.read, instances) };
+    case 'float32': {
+      const width = reader.shape.reduce((product, dim) => product * dim, 1);
+      const data = new Float32Array(instances.length * width);
+      readArrays(column, reader.read, instances, (i) => data.subarray(i * width, (i + 1) * width));
+      return { type: 'float32', dims: [instances.length, ...reader.shape], data };
+    }
+    case 'int32': {
+      // Room for the longest that came: whoever is longer than the model reads is refused while it is read.
+      const longest = instances.reduce((max, _, i) => Math.max(max, lengthOf(cell(instances, i, column))), 1);
+      const length = Math.min(reader.length, longest);
+      const data = new Int32Array(instances.length * length).fill(-1);
+      readArrays(column, reader.read, instances, (i) => data.subarray(i * length, (i + 1) * length));
+      return { type: 'int32', dims: [instances.length, length], data };
+    }
+  }
 }
 
 /** @throws Error when the manifest contradicts itself: a fault of whoever wrote it, not of the client. */
 function planOf(manifest: Manifest): Plan {
   const missing = new Set(['', ...manifest.missingValues]);
-  const readers = manifest.inputs.map(({ name, column, type }): InputReader => {
-    const described = manifest.columns.find((c) => c.name === column);
-    if (!described?.used) throw new Error(`manifest: input "${name}" reads "${column}", which is not a used column`);
-    return type === 'double'
-      ? { input: name, column, type, read: numberReader(described, missing) }
-      : { input: name, column, type, read: textReader(described, missing) };
-  });
+  const readers = manifest.inputs.map((input) => readerOf(manifest, input, missing));
   const read = new Set(readers.map((reader) => reader.column));
   for (const { name, used } of manifest.columns)
     if (used && !read.has(name)) throw new Error(`manifest: column "${name}" is used, but no input reads it`);
@@ -72,6 +89,22 @@ function refuseUnknownColumns(plan: Plan, manifest: Manifest, instances: readonl
       throw new PredictError('UNKNOWN_COLUMN', fieldPath(i, name), `no column is named ${quote(name)}${meant}`);
     }
   });
+}
+
+function readerOf(manifest: Manifest, from: ManifestInput, missing: ReadonlySet<string>): InputReader {
+  const { name: input, column } = from;
+  const described = manifest.columns.find((c) => c.name === column);
+  if (!described?.used) throw new Error(`manifest: input "${input}" reads "${column}", which is not a used column`);
+  switch (from.type) {
+    case 'float32':
+      return { input, column, type: from.type, shape: from.shape, read: tensorReader(from.shape) };
+    case 'int32':
+      return { input, column, type: from.type, length: from.length, read: tokensReader(from.length) };
+    case 'double':
+      return { input, column, type: from.type, read: numberReader(described, missing) };
+    case 'string':
+      return { input, column, type: from.type, read: textReader(described, missing) };
+  }
 }
 
 function readNumbers(column: string, read: NumberReader, instances: readonly Instance[]): Float64Array {
@@ -96,6 +129,21 @@ function readTexts(column: string, read: TextReader, instances: readonly Instanc
   return data;
 }
 
+function readArrays<T>(
+  column: string,
+  read: ArrayReader<T>,
+  instances: readonly Instance[],
+  placeOf: (i: number) => T,
+): void {
+  for (let i = 0; i < instances.length; i++) {
+    const value = cell(instances, i, column);
+    const bad = read(value, placeOf(i));
+    if (bad !== null) throw invalid(i, column, bad, value);
+  }
+}
+
+const lengthOf = (value: unknown) => (Array.isArray(value) ? value.length : 0);
+
 /** Own properties only: a column may be called "constructor". */
 function cell(instances: readonly Instance[], i: number, column: string): unknown {
   const instance = instances[i];
@@ -109,5 +157,6 @@ function cell(instances: readonly Instance[], i: number, column: string): unknow
 }
 
 function invalid(i: number, column: string, cell: BadCell, value: unknown): PredictError {
-  return new PredictError('INVALID_VALUE', fieldPath(i, column), `expected ${cell.expected}, got ${quote(value)}`);
+  const got = cell instanceof BadArray ? cell.got : quote(value);
+  return new PredictError('INVALID_VALUE', fieldPath(i, column), `expected ${cell.expected}, got ${got}`);
 }

@@ -4,24 +4,25 @@ import type { Outputs } from '../engine/tensor.ts';
 import { fieldPath, PredictError } from './errors.ts';
 
 /**
- * Shapes a run's outputs, in order of the instances. The manifest is the only source of the threshold.
+ * Shapes a run's outputs, in order of the instances, of which the run's first is number `first`. The manifest is the
+ * only source of the threshold.
  * @throws PredictError NOT_FINITE when the model answers with NaN or infinity; Error when outputs and manifest
  * disagree.
  */
-export function toPredictions(manifest: Manifest, outputs: Outputs): Prediction[] {
+export function toPredictions(manifest: Manifest, outputs: Outputs, first = 0): Prediction[] {
   const tensor = outputs[manifest.output];
   if (tensor?.type !== 'float32')
     throw new Error(`expected the output "${manifest.output}" as float32, got ${tensor?.type ?? 'nothing'}`);
-  refuseNotFinite(tensor.data, manifest.classes?.length ?? 1);
+  refuseNotFinite(tensor.data, manifest.classes?.length ?? 1, first);
   return manifest.output === 'value'
     ? Array.from(tensor.data, (value): ValuePrediction => ({ value }))
     : classPredictions(manifest, tensor.data, tensor.dims);
 }
 
-function refuseNotFinite(data: Float32Array, width: number): void {
+function refuseNotFinite(data: Float32Array, width: number, first: number): void {
   const at = data.findIndex((value) => !Number.isFinite(value));
   if (at === -1) return;
-  const field = fieldPath(Math.floor(at / width));
+  const field = fieldPath(first + Math.floor(at / width));
   throw new PredictError('NOT_FINITE', field, `the model's answer is ${data[at]}: a value is out of range`);
 }
 

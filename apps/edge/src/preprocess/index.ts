@@ -3,3 +3,4 @@
  * the same functions, so that one code trains and serves.
  */
 export { cellNumber } from './cell.ts';
+export { classFinder, type LabelValue, labelText } from './label.ts';

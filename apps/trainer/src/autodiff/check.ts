@@ -9,7 +9,7 @@ import * as op from '../ir/ops.ts';
 import { sizeOf, staticShape } from '../ir/shapes.ts';
 import { numbersOf, tensorOf } from '../ir/tensor.ts';
 import type { RealType, Tensor } from '../ir/types.ts';
-import { gradients } from './gradients.ts';
+import { type GradientOptions, gradients } from './gradients.ts';
 
 /** Loads an ONNX file and answers a function that runs it. */
 export type LoadGraph = (
@@ -20,6 +20,8 @@ export type LoadGraph = (
 export interface GradientCase {
   /** DOUBLE where the runtime has the operation in it: the measured slope is then good to about nine digits. */
   readonly type: RealType;
+  /** Step of the difference quotient, where the usual one would cross kinks (relu, max). */
+  readonly step?: number;
   readonly inputs: readonly { readonly dims: readonly number[]; readonly values: readonly number[] }[];
   readonly build: (...inputs: Value[]) => Value | readonly Value[];
 }
@@ -28,9 +30,13 @@ export interface GradientCase {
 const STEP: Record<RealType, number> = { DOUBLE: 1e-5, FLOAT: 1e-2 };
 
 /** The largest difference |computed - measured| / max(1, |measured|) over all elements of all inputs. */
-export async function checkGradient(gradientCase: GradientCase, load: LoadGraph): Promise<number> {
+export async function checkGradient(
+  gradientCase: GradientCase,
+  load: LoadGraph,
+  options: GradientOptions = {},
+): Promise<number> {
   const { type, inputs } = gradientCase;
-  const run = await load(encodeModel(probe(gradientCase).model()));
+  const run = await load(encodeModel(probe(gradientCase, options).model()));
   const at = async (points: readonly (readonly number[])[]) =>
     run(points.map((values, index) => tensorOf(`x${index}`, type, inputs[index]?.dims ?? [], values)));
   const points = inputs.map(({ values }) => values);
@@ -43,7 +49,7 @@ export async function checkGradient(gradientCase: GradientCase, load: LoadGraph)
         const loss = await at(points.with(index, values.with(element, moved)));
         return numbersOfOutput(loss, 'loss')[0] ?? Number.NaN;
       };
-      const h = STEP[type];
+      const h = gradientCase.step ?? STEP[type];
       const measured = ((await lossAt(value + h)) - (await lossAt(value - h))) / (2 * h);
       const difference = Math.abs((slopes[element] ?? Number.NaN) - measured) / Math.max(1, Math.abs(measured));
       worst = Math.max(worst, Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference);
@@ -56,7 +62,7 @@ export async function checkGradient(gradientCase: GradientCase, load: LoadGraph)
  * The graph x0.. -> loss, d0..; the loss weighs every output element differently, so that none can stand in for
  * another.
  */
-function probe({ type, inputs, build }: GradientCase): GraphBuilder {
+function probe({ type, inputs, build }: GradientCase, options: GradientOptions): GraphBuilder {
   const g = new GraphBuilder('probe');
   const xs = inputs.map(({ dims }, index) => g.input(`x${index}`, type, dims));
   const built = build(...xs);
@@ -68,7 +74,7 @@ function probe({ type, inputs, build }: GradientCase): GraphBuilder {
   });
   const loss = losses.reduce((sum, next) => op.Add(sum, next));
   g.output('loss', loss);
-  gradients(loss, xs).forEach((gradient, index) => {
+  gradients(loss, xs, options).forEach((gradient, index) => {
     g.output(`d${index}`, gradient);
   });
   return g;

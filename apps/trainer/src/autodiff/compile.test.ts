@@ -29,7 +29,7 @@ const ADAMW: Optimizer = {
 };
 const SGD: Optimizer = { kind: 'SGD', learningRate: 0.05, momentum: 0.9, weightDecay: 0 };
 const [F, B, STEPS] = [6, 16, 20];
-const engine = ortCpu({ threads: 1 });
+const engine = await ortCpu({ threads: 1 });
 
 /** Random rows whose labels a network can learn. */
 function data(loss: Loss, classes: number, steps = STEPS): Chunk {
@@ -85,7 +85,8 @@ function tfVariables(network: Network, params: Float32Array): tf.Variable[] {
 async function ourGradient(network: Network, loss: Loss, chunk: Chunk, params: Float32Array): Promise<number[]> {
   const g = new GraphBuilder('gradient');
   const flat = g.input('params', 'FLOAT', [params.length]);
-  const logits = network.forward(g.input('x', 'FLOAT', [B, F]), unflatten(flat, network));
+  const parameters = unflatten(flat, network.parameters);
+  const { logits } = network.forward(g.input('x', 'FLOAT', [B, F]), parameters, [], { kind: 'INFERENCE' });
   const [labels, weight] = [g.input('y', labelType(loss), [B]), g.input('weight', 'FLOAT', [B])];
   g.output('gradient', gradientOf(meanLoss(loss, { logits, labels, weight }), flat));
   const graph = await engine.graph(encodeModel(g.model()));
@@ -119,7 +120,7 @@ describe('TensorFlow.js agrees', () => {
     ['BCE_WITH_LOGITS', SGD, 1],
     ['MSE', SGD, 1],
   ])('%s with $kind: gradient, and losses and parameters over 20 steps', async (loss, optimizer, outputs) => {
-    const network = zoo({ mlp: { hidden: [12, 8] } }, { inputs: F, outputs });
+    const network = zoo({ mlp: { hidden: [12, 8] } }, { input: { kind: 'FEATURES', width: F }, outputs });
     const params = network.initialise(Random.from(3, 'init'));
     const chunk = data(loss, outputs === 1 ? 2 : outputs);
 
@@ -150,7 +151,7 @@ describe('TensorFlow.js agrees', () => {
 });
 
 describe('a chunk', () => {
-  const network = zoo({ mlp: { hidden: [12, 8] } }, { inputs: F, outputs: 1 });
+  const network = zoo({ mlp: { hidden: [12, 8] } }, { input: { kind: 'FEATURES', width: F }, outputs: 1 });
   const decaying = { ...ADAMW, weightDecay: 0.05 };
   const params = network.initialise(Random.from(3, 'init'));
   const random = Random.from(6, 'rates');
@@ -160,13 +161,13 @@ describe('a chunk', () => {
   /** The bytes of everything after training in chunks of these sizes. */
   async function train(sizes: number[], optimizer: Optimizer, threads = 1, fresh = false): Promise<Uint8Array[]> {
     const program = compileTraining({ network, loss: 'BCE_WITH_LOGITS', optimizer, batchSize: B });
-    let trainer = await ortCpu({ threads }).trainer(program);
+    let trainer = await (await ortCpu({ threads })).trainer(program);
     let state: State = initialState(program, params);
     const losses: number[] = [];
     let at = 0;
     for (const size of sizes) {
       // A resumed job has a new session and only the state.
-      if (fresh) trainer = await ortCpu({ threads }).trainer(program);
+      if (fresh) trainer = await (await ortCpu({ threads })).trainer(program);
       const result = await trainer.run(state, cut(chunk, at, at + size));
       state = result.state;
       losses.push(...result.losses);

@@ -1,14 +1,15 @@
 /** Losses against their formulas in plain JavaScript, with weights and extreme logits. */
 import { describe, expect, test } from 'vitest';
-import type { Loss } from '../contract/run-spec.ts';
+import type { Loss, LossSettings } from '../contract/run-spec.ts';
 import { ortCpu } from '../engine/ort-cpu.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import { encodeModel } from '../ir/encode.ts';
 import { numbersOf, tensorOf } from '../ir/tensor.ts';
 import { gradientOf } from './gradients.ts';
 import { labelType, meanLoss } from './losses.ts';
+import type { Target } from './rule.ts';
 
-const engine = ortCpu({ threads: 1 });
+const engine = await ortCpu({ threads: 1 });
 
 interface Batch {
   logits: number[][];
@@ -17,15 +18,20 @@ interface Batch {
 }
 
 /** Loss and its gradient by the logits. */
-async function evaluate(kind: Loss, batch: Batch): Promise<{ loss: number; gradient: number[] }> {
+async function evaluate(
+  kind: Loss,
+  batch: Batch,
+  settings: LossSettings = {},
+  target: Target = 'CPU',
+): Promise<{ loss: number; gradient: number[] }> {
   const [rows, width] = [batch.labels.length, batch.logits[0]?.length ?? 0];
   const g = new GraphBuilder('loss');
   const logits = g.input('logits', 'FLOAT', [rows, width]);
   const labels = g.input('labels', labelType(kind), [rows]);
   const weight = g.input('weight', 'FLOAT', [rows]);
-  const loss = meanLoss(kind, { logits, labels, weight });
+  const loss = meanLoss(kind, { logits, labels, weight }, { settings, target });
   g.output('loss', loss);
-  g.output('gradient', gradientOf(loss, logits));
+  g.output('gradient', gradientOf(loss, logits, { target }));
   const graph = await engine.graph(encodeModel(g.model()));
   const outputs = await graph.run([
     tensorOf('logits', 'FLOAT', [rows, width], batch.logits.flat()),

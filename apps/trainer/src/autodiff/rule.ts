@@ -5,12 +5,29 @@ import * as op from '../ir/ops.ts';
 import { type Shape, sameShape, staticShape } from '../ir/shapes.ts';
 import { numbersOf } from '../ir/tensor.ts';
 
+/** What the compiled graph will run on: the kernels that are fast, or that exist at all, differ. */
+export type Target = 'CPU' | 'WEBGPU';
+
+/** What a rule may ask of the one who applies it. */
+export interface Context {
+  readonly target: Target;
+  /**
+   * The gradients by `inputs` of what `build` makes of them now, given those by its outputs: for an operation that is
+   * differentiated by what it is composed of.
+   */
+  through(
+    inputs: readonly Value[],
+    build: (inputs: readonly Value[]) => readonly Value[],
+    dy: readonly (Value | null)[],
+  ): readonly (Value | null)[];
+}
+
 /**
  * From dL/d(output) of a node, dL/d(input) of it: one per input, null where there is none. An output that the loss
  * does not depend on has null. Rules append to the graph of the node; what turns out not to be needed is left out of
  * the file.
  */
-export type Rule = (node: Operation, dy: readonly (Value | null)[]) => readonly (Value | null)[];
+export type Rule = (node: Operation, dy: readonly (Value | null)[], context: Context) => readonly (Value | null)[];
 
 /** A rule for nodes of one output and only real inputs, which is nearly all of them. */
 export function rule(of: (dy: Value, y: Value, ...x: [Value, Value, Value]) => readonly (Value | null)[]): Rule {
@@ -21,6 +38,19 @@ export function rule(of: (dy: Value, y: Value, ...x: [Value, Value, Value]) => r
     const [a, b = a, c = a] = node.inputs;
     if (!a || !b || !c) throw new GraphError(`${node.name}: expected its inputs to be present`);
     return of(dy, y, a, b, c);
+  };
+}
+
+/** A rule for an operation that others compose: it is written out again, and they are differentiated. */
+export function composed(build: (node: Operation, ...inputs: Value[]) => Value | readonly Value[]): Rule {
+  return (node, dy, { through }) => {
+    const present = node.inputs.flatMap((value) => value ?? []);
+    const outputs = (values: readonly Value[]) => {
+      const built = build(node, ...values);
+      return 'name' in built ? [built] : built;
+    };
+    const gradients = [...through(present, outputs, dy)];
+    return node.inputs.map((value) => (value === null ? null : (gradients.shift() ?? null)));
   };
 }
 
@@ -64,4 +94,18 @@ export function intsOf(node: Operation, name: string): number[] {
   const attribute = node.attributes.get(name);
   if (attribute?.type === 'INTS') return attribute.value.map(Number);
   throw new GraphError(`${node.name}: expected an attribute "${name}" of integers`);
+}
+
+/** A number attribute. */
+export function floatOf(node: Operation, name: string): number {
+  const attribute = node.attributes.get(name);
+  if (attribute?.type === 'FLOAT') return attribute.value;
+  throw new GraphError(`${node.name}: expected a number attribute "${name}"`);
+}
+
+/** A string attribute. */
+export function textOf(node: Operation, name: string): string {
+  const attribute = node.attributes.get(name);
+  if (attribute?.type === 'STRING') return attribute.value;
+  throw new GraphError(`${node.name}: expected a string attribute "${name}"`);
 }

@@ -4,10 +4,19 @@
  */
 import type { OpName } from '../ir/ops.ts';
 import type { Rule } from './rule.ts';
+import * as activation from './rules/activation.ts';
+import * as attention from './rules/attention.ts';
+import * as conv from './rules/conv.ts';
+import * as einsum from './rules/einsum.ts';
 import * as elementwise from './rules/elementwise.ts';
 import * as layout from './rules/layout.ts';
 import * as matrix from './rules/matrix.ts';
+import * as normalise from './rules/normalise.ts';
+import * as pool from './rules/pool.ts';
+import * as recurrent from './rules/recurrent.ts';
 import * as reduce from './rules/reduce.ts';
+import * as resize from './rules/resize.ts';
+import * as select from './rules/select.ts';
 
 /** No gradient, and none is missing: the output is not a real number, or does not move with the input. */
 const NONE = 'NONE';
@@ -16,12 +25,21 @@ const MISSING = 'MISSING';
 
 /** Operation -> rule. */
 export const RULES = {
+  ...activation,
+  ...attention,
+  ...conv,
+  ...einsum,
   ...elementwise,
   ...layout,
   ...matrix,
+  ...normalise,
+  ...pool,
+  ...recurrent,
   ...reduce,
-  ScatterND: MISSING,
+  ...resize,
+  ...select,
   Scan: MISSING,
+  Sign: NONE,
   Equal: NONE,
   Greater: NONE,
   Less: NONE,

@@ -1,5 +1,10 @@
 /** RunSpec: everything that decides a run's bytes. Written by the API in the transaction that creates the run. */
 import { z } from 'zod';
+import { Architecture } from './architecture.ts';
+import { FIT_FIELDS, Loss, Optimizer } from './optimisation.ts';
+
+export * from './architecture.ts';
+export * from './optimisation.ts';
 
 export const Task = z.enum(['BINARY', 'MULTICLASS', 'REGRESSION']);
 export type Task = z.infer<typeof Task>;
@@ -8,40 +13,36 @@ export type Task = z.infer<typeof Task>;
 export const Objective = z.enum(['ACCURACY', 'F1_MACRO', 'LOG_LOSS', 'RMSE']);
 export type Objective = z.infer<typeof Objective>;
 
-/** Only engines that train today. AUTO is resolved by the trainer that claims the run. */
-export const EngineChoice = z.enum(['AUTO', 'ORT_CPU']);
+/** What computes training steps. AUTO is resolved by the trainer that claims the run. */
+export const EngineChoice = z.enum(['AUTO', 'ORT_CPU', 'ORT_WEBGPU', 'ORT_CUDA', 'ORT_WASM', 'TFJS']);
 export type EngineChoice = z.infer<typeof EngineChoice>;
 
-export const Loss = z.enum(['BCE_WITH_LOGITS', 'SOFTMAX_CROSS_ENTROPY', 'MSE']);
-export type Loss = z.infer<typeof Loss>;
-
-/** One key per zoo entry. */
-export const Architecture = z.strictObject({
-  mlp: z.strictObject({ hidden: z.array(z.int().min(1).max(8192)).max(16) }),
-});
-export type Architecture = z.infer<typeof Architecture>;
-
-export const Optimizer = z.discriminatedUnion('kind', [
+/** A column that the network reads, in the order of the table. */
+export const Feature = z.discriminatedUnion('kind', [
+  z.strictObject({ name: z.string().min(1), kind: z.enum(['NUMERIC', 'CATEGORICAL']) }),
+  /** Numbers of one shape; the first axis is that of channels. */
+  z.strictObject({ name: z.string().min(1), kind: z.literal('TENSOR'), shape: z.array(z.int().min(1)).min(1) }),
   z.strictObject({
-    kind: z.literal('SGD'),
-    learningRate: z.number().positive(),
-    momentum: z.number().min(0).lt(1),
-    weightDecay: z.number().min(0),
-  }),
-  z.strictObject({
-    kind: z.literal('ADAMW'),
-    learningRate: z.number().positive(),
-    beta1: z.number().min(0).lt(1),
-    beta2: z.number().min(0).lt(1),
-    epsilon: z.number().positive(),
-    weightDecay: z.number().min(0),
+    name: z.string().min(1),
+    kind: z.literal('TOKENS'),
+    /** The largest id of the dataset version + 1. */
+    vocabulary: z.int().min(1),
+    maxLength: z.int().min(1),
   }),
 ]);
-export type Optimizer = z.infer<typeof Optimizer>;
-
-/** A column that the network reads, in the order of the table. */
-export const Feature = z.strictObject({ name: z.string().min(1), kind: z.enum(['NUMERIC', 'CATEGORICAL']) });
 export type Feature = z.infer<typeof Feature>;
+
+/** Rows of an embedding table beyond the vocabulary: 0 is padding, the last is for ids that the data never had. */
+export const RESERVED_TOKENS = 2;
+
+/** What a network over one tensor or one sequence reads; null for a table's columns, whose width the recipe knows. */
+export function networkInputOf(features: readonly Feature[]) {
+  const [feature] = features;
+  if (feature?.kind === 'TENSOR') return { kind: 'TENSOR' as const, shape: feature.shape };
+  if (feature?.kind !== 'TOKENS') return null;
+  const { vocabulary, maxLength } = feature;
+  return { kind: 'TOKENS' as const, vocabulary: vocabulary + RESERVED_TOKENS, maxLength };
+}
 
 export const RunSpec = z.strictObject({
   formatVersion: z.literal(1),
@@ -52,10 +53,12 @@ export const RunSpec = z.strictObject({
   /** In order of class index; null for REGRESSION. */
   classes: z.array(z.string()).min(2).nullable(),
   positiveClass: z.string().nullable(),
-  features: z.array(Feature).min(1),
+  /** Columns of a table, or exactly one TENSOR or TOKENS column. */
+  features: z.array(Feature).min(1).refine(aloneOrTabular, 'expected one TENSOR or TOKENS column alone, or none'),
   architecture: Architecture,
   loss: Loss,
   optimizer: Optimizer,
+  ...FIT_FIELDS,
   /** Rows per step; null = the whole training split in one step. */
   batchSize: z.int().min(1).nullable(),
   preprocessing: z.enum(['AUTO', 'NONE']),
@@ -66,6 +69,12 @@ export const RunSpec = z.strictObject({
   seed: z.int().min(0),
   budget: z.strictObject({
     maxEpochs: z.int().min(1).max(100_000),
+    /** Steps of the optimiser: the last epoch is cut there. Absent = none. */
+    maxSteps: z
+      .int()
+      .min(1)
+      .max(2 ** 31 - 1)
+      .optional(),
     /** Wall clock; null = none. A wall-clock budget voids bit-for-bit repeatability. */
     maxSeconds: z.number().positive().nullable(),
     /** Epochs without improvement of the objective on validation before stopping; null = off. */
@@ -73,6 +82,11 @@ export const RunSpec = z.strictObject({
   }),
 });
 export type RunSpec = z.infer<typeof RunSpec>;
+
+/** Whether a network can read these together: tensors and sequences stand alone. */
+export function aloneOrTabular(features: readonly Feature[]): boolean {
+  return features.length === 1 || features.every(({ kind }) => kind === 'NUMERIC' || kind === 'CATEGORICAL');
+}
 
 /** The text whose sha256 is a RunSpec's digest: JSON with sorted keys, so that a database may reorder them. */
 export function canonicalRunSpec(spec: RunSpec): string {

@@ -6,6 +6,8 @@
  * padded with spaces so that what follows starts at a multiple of 8; then the column buffers at the header's offsets,
  * each a multiple of 8:   f64   Float64 x rows, missing = NaN
  *   dict  Int32 x rows, index into `dictionary`, missing = -1
+ *   f32, u8  Float32 or Uint8 x rows x product(shape), row after row, never missing
+ *   ragged   Uint32 x (rows + 1) offsets and Int32 values: row i is values[offsets[i] .. offsets[i + 1]], never empty
  *   u32   Uint32 x rows      u8  Uint8 x rows
  */
 import { z } from 'zod';
@@ -14,6 +16,7 @@ export const PARTS = ['TRAIN', 'VALIDATION', 'TEST'] as const;
 export type Part = (typeof PARTS)[number];
 
 const Buffer_ = z.strictObject({ byteOffset: z.int().min(0), byteLength: z.int().min(0) });
+const Tensor = { name: z.string(), kind: z.literal('TENSOR'), shape: z.array(z.int().min(1)).min(1) };
 const Column = z.discriminatedUnion('encoding', [
   z.strictObject({ name: z.string(), kind: z.literal('NUMERIC'), encoding: z.literal('f64'), ...Buffer_.shape }),
   z.strictObject({
@@ -22,6 +25,20 @@ const Column = z.discriminatedUnion('encoding', [
     encoding: z.literal('dict'),
     dictionary: z.array(z.string()),
     ...Buffer_.shape,
+  }),
+  z.strictObject({ ...Tensor, encoding: z.literal('f32'), ...Buffer_.shape }),
+  /** Of what holds whole numbers from 0 to 255 only, such as pixels. */
+  z.strictObject({ ...Tensor, encoding: z.literal('u8'), ...Buffer_.shape }),
+  z.strictObject({
+    name: z.string(),
+    kind: z.literal('TOKENS'),
+    encoding: z.literal('ragged'),
+    /** The largest id of all rows + 1. */
+    vocabulary: z.int().min(1),
+    /** Tokens of the longest row. */
+    maxLength: z.int().min(1),
+    offsets: Buffer_,
+    values: Buffer_,
   }),
 ]);
 
@@ -48,7 +65,26 @@ export type TableHeader = z.infer<typeof TableHeader>;
 
 export type TableColumn =
   | { name: string; kind: 'NUMERIC'; values: Float64Array }
-  | { name: string; kind: 'CATEGORICAL' | 'TEXT'; dictionary: string[]; codes: Int32Array };
+  | { name: string; kind: 'CATEGORICAL' | 'TEXT'; dictionary: string[]; codes: Int32Array }
+  | TensorColumn
+  | TokensColumn;
+
+/** Numbers of one shape in every row: [rows, ...shape]. */
+export type TensorColumn = { name: string; kind: 'TENSOR'; shape: number[]; values: Float32Array | Uint8Array };
+
+/** A sequence of ids of its own length in every row. */
+export type TokensColumn = {
+  name: string;
+  kind: 'TOKENS';
+  vocabulary: number;
+  maxLength: number;
+  /** rows + 1 */
+  offsets: Uint32Array;
+  values: Int32Array;
+};
+
+/** Elements of one row of a shape. */
+export const elementsOf = (shape: readonly number[]) => shape.reduce((product, dim) => product * dim, 1);
 
 export interface Table {
   rowCount: number;
@@ -60,7 +96,8 @@ export interface Table {
 
 const MAGIC = 'ANNEALT1';
 const align8 = (n: number) => (n + 7) & ~7;
-type Typed = Float64Array | Int32Array | Uint32Array | Uint8Array;
+type Typed = Float64Array | Float32Array | Int32Array | Uint32Array | Uint8Array;
+type Place = z.infer<typeof Buffer_>;
 
 /** The table's bytes; the sha256 of them is the dataset version's digest. */
 export function encodeTable(table: Table): Uint8Array<ArrayBuffer> {
@@ -75,11 +112,7 @@ export function encodeTable(table: Table): Uint8Array<ArrayBuffer> {
   const header: TableHeader = {
     formatVersion: 1,
     rowCount: table.rowCount,
-    columns: table.columns.map((c) =>
-      c.kind === 'NUMERIC'
-        ? { name: c.name, kind: c.kind, encoding: 'f64', ...place(c.values) }
-        : { name: c.name, kind: c.kind, encoding: 'dict', dictionary: c.dictionary, ...place(c.codes) },
-    ),
+    columns: table.columns.map((column) => describeColumn(column, place)),
     target: {
       name: table.target.name,
       classes: table.target.classes,
@@ -100,6 +133,25 @@ export function encodeTable(table: Table): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+function describeColumn(column: TableColumn, place: (data: Typed) => Place): z.infer<typeof Column> {
+  const { name } = column;
+  switch (column.kind) {
+    case 'NUMERIC':
+      return { name, kind: column.kind, encoding: 'f64', ...place(column.values) };
+    case 'TENSOR': {
+      const { kind, shape, values } = column;
+      return { name, kind, shape, encoding: values instanceof Uint8Array ? 'u8' : 'f32', ...place(values) };
+    }
+    case 'TOKENS': {
+      const { kind, vocabulary, maxLength } = column;
+      const [offsets, values] = [place(column.offsets), place(column.values)];
+      return { name, kind, encoding: 'ragged', vocabulary, maxLength, offsets, values };
+    }
+    default:
+      return { name, kind: column.kind, encoding: 'dict', dictionary: column.dictionary, ...place(column.codes) };
+  }
+}
+
 /** Reads a table's bytes. @throws Error naming what is wrong with them. */
 export function decodeTable(source: Uint8Array): Table {
   const bytes = source.byteOffset % 8 === 0 ? source : new Uint8Array(source); // typed arrays need alignment
@@ -109,19 +161,15 @@ export function decodeTable(source: Uint8Array): Table {
   const start = 12 + length;
   if (start > bytes.byteLength) throw new Error('canonical table: the header is cut off');
   const header = TableHeader.parse(JSON.parse(new TextDecoder().decode(bytes.subarray(12, start))));
-  const view = (place: { byteOffset: number; byteLength: number }, width: number) => {
-    if (place.byteLength !== header.rowCount * width || start + place.byteOffset + place.byteLength > bytes.byteLength)
+  const view: View = (place, width, count = header.rowCount) => {
+    if (place.byteLength !== count * width || start + place.byteOffset + place.byteLength > bytes.byteLength)
       throw new Error(`canonical table: a buffer of ${place.byteLength} bytes does not fit ${header.rowCount} rows`);
-    return [bytes.buffer, bytes.byteOffset + start + place.byteOffset, header.rowCount] as const;
+    return [bytes.buffer, bytes.byteOffset + start + place.byteOffset, count];
   };
   const { target } = header;
   return {
     rowCount: header.rowCount,
-    columns: header.columns.map((c) =>
-      c.encoding === 'f64'
-        ? { name: c.name, kind: c.kind, values: new Float64Array(...view(c, 8)) }
-        : { name: c.name, kind: c.kind, dictionary: c.dictionary, codes: new Int32Array(...view(c, 4)) },
-    ),
+    columns: header.columns.map((column) => readColumn(column, header.rowCount, view)),
     target: {
       name: target.name,
       classes: target.classes,
@@ -131,4 +179,31 @@ export function decodeTable(source: Uint8Array): Table {
     rows: new Uint32Array(...view(header.rows, 4)),
     split: new Uint8Array(...view(header.split, 1)),
   };
+}
+
+/** Where a buffer of `count` elements (one per row unless said) of `width` bytes lies. */
+type View = (place: Place, width: number, count?: number) => [ArrayBufferLike, number, number];
+
+function readColumn(column: z.infer<typeof Column>, rows: number, view: View): TableColumn {
+  const { name } = column;
+  switch (column.encoding) {
+    case 'f64':
+      return { name, kind: column.kind, values: new Float64Array(...view(column, 8)) };
+    case 'dict':
+      return { name, kind: column.kind, dictionary: column.dictionary, codes: new Int32Array(...view(column, 4)) };
+    case 'ragged': {
+      const { kind, vocabulary, maxLength } = column;
+      const offsets = new Uint32Array(...view(column.offsets, 4, rows + 1));
+      const values = new Int32Array(...view(column.values, 4, offsets[rows] ?? 0));
+      if (offsets.some((offset, row) => row > 0 && offset <= (offsets[row - 1] ?? 0)))
+        throw new Error(`canonical table: the offsets of "${name}" do not rise`);
+      return { name, kind, vocabulary, maxLength, offsets, values };
+    }
+    default: {
+      const { kind, shape, encoding } = column;
+      const count = rows * elementsOf(shape);
+      const values = encoding === 'u8' ? new Uint8Array(...view(column, 1, count)) : null;
+      return { name, kind, shape, values: values ?? new Float32Array(...view(column, 4, count)) };
+    }
+  }
 }

@@ -6,7 +6,7 @@ import { GraphBuilder } from '../ir/builder.ts';
 import { encodeModel } from '../ir/encode.ts';
 import { buildFeatures, rawInputs } from './features.ts';
 import { RawGraph } from './raw-graph.ts';
-import { CLIP, fitRecipe, MAX_CATEGORIES, type Recipe } from './recipe.ts';
+import { CLIP, fitTable, MAX_CATEGORIES, type TableRecipe } from './recipe.ts';
 import { rowsOf } from './rows.ts';
 import { column, runSpec, table } from './testing.ts';
 
@@ -23,13 +23,13 @@ const trained = table(
   ['TRAIN', 'TRAIN', 'TRAIN', 'TRAIN', 'TEST', 'TEST'],
 );
 
-function onnx(recipe: Recipe): Uint8Array {
+function onnx(recipe: TableRecipe): Uint8Array {
   const g = new GraphBuilder('features');
   g.output('features', buildFeatures(g, recipe));
   return encodeModel(g.model());
 }
 
-async function throughNode(recipe: Recipe, of: Table, rows: Uint32Array): Promise<number[][]> {
+async function throughNode(recipe: TableRecipe, of: Table, rows: Uint32Array): Promise<number[][]> {
   const { engine } = await openEngine('ORT_CPU', { threads: 1 });
   const graph = await RawGraph.open(engine, onnx(recipe), rawInputs(recipe));
   const flat = Array.from(await graph.run(of, rows));
@@ -37,7 +37,7 @@ async function throughNode(recipe: Recipe, of: Table, rows: Uint32Array): Promis
   return Array.from(rows, (_, i) => flat.slice(i * recipe.width, (i + 1) * recipe.width));
 }
 
-async function throughEdge(recipe: Recipe, of: Table, rows: Uint32Array): Promise<number[][]> {
+async function throughEdge(recipe: TableRecipe, of: Table, rows: Uint32Array): Promise<number[][]> {
   const session = (await nodeRuntime()).createSession(onnx(recipe));
   const dims = [rows.length, 1];
   const feeds = rawInputs(recipe).map((raw) => {
@@ -46,7 +46,7 @@ async function throughEdge(recipe: Recipe, of: Table, rows: Uint32Array): Promis
       const data = Float64Array.from(rows, (row) => c.values[row] ?? Number.NaN);
       return [raw.name, { type: 'float64' as const, dims, data }] as const;
     }
-    const data = Array.from(rows, (row) => c?.dictionary[c.codes[row] ?? -1] ?? '');
+    const data = Array.from(rows, (row) => (c?.kind === 'CATEGORICAL' ? c.dictionary[c.codes[row] ?? -1] : null) ?? '');
     return [raw.name, { type: 'string' as const, dims, data }] as const;
   });
   const flat = Array.from(session.run(Object.fromEntries(feeds)).features?.data ?? [], Number);
@@ -58,7 +58,7 @@ describe.each([
   ['onnxruntime-node', throughNode],
   ['the edge', throughEdge],
 ])('features through %s', (_name, features) => {
-  const recipe = fitRecipe(trained, rowsOf(trained, 'TRAIN'), runSpec(trained));
+  const recipe = fitTable(trained, rowsOf(trained, 'TRAIN'), runSpec(trained));
 
   test('numbers are filled, standardised, clipped and flagged; categories have slots', async () => {
     const rows = await features(recipe, trained, rowsOf(trained, 'TRAIN'));
@@ -80,7 +80,7 @@ describe.each([
   });
 
   test('preprocessing NONE hands numbers through, missing as 0, and still encodes categories', async () => {
-    const none = fitRecipe(trained, rowsOf(trained, 'TRAIN'), runSpec(trained, { preprocessing: 'NONE' }));
+    const none = fitTable(trained, rowsOf(trained, 'TRAIN'), runSpec(trained, { preprocessing: 'NONE' }));
     const rows = await features(none, trained, Uint32Array.of(3, 4));
     expect(rows).toEqual([
       [0, Math.fround(0.1), 0, 0, 0, 1, 0, 0, 1],
@@ -99,7 +99,7 @@ describe.each([
       ['a', 'b'],
       ['TRAIN', 'TRAIN'],
     );
-    const recipe = fitRecipe(odd, rowsOf(odd, 'TRAIN'), runSpec(odd));
+    const recipe = fitTable(odd, rowsOf(odd, 'TRAIN'), runSpec(odd));
     expect(rawInputs(recipe).map((raw) => raw.name)).toEqual([
       'value_column_column',
       'value_column',
@@ -113,7 +113,7 @@ describe.each([
   });
 });
 
-describe('fitRecipe', () => {
+describe('fitTable', () => {
   test('keeps the most frequent categories only', () => {
     const cells = Array.from({ length: 300 }, (_, i) => (i < 150 ? `often${i % 50}` : `rare${i}`));
     const wide = table(
@@ -121,7 +121,7 @@ describe('fitRecipe', () => {
       cells.map((_, i) => (i % 2 ? 'a' : 'b')),
       cells.map(() => 'TRAIN' as const),
     );
-    const recipe = fitRecipe(wide, rowsOf(wide, 'TRAIN'), runSpec(wide));
+    const recipe = fitTable(wide, rowsOf(wide, 'TRAIN'), runSpec(wide));
     const categories = recipe.categorical[0]?.categories ?? [];
     expect(categories).toHaveLength(MAX_CATEGORIES);
     expect(categories.filter((text) => text.startsWith('often'))).toHaveLength(50);
@@ -130,13 +130,13 @@ describe('fitRecipe', () => {
 
   test('a column without any value in TRAIN becomes a constant', () => {
     const empty = table([column('x', [null, null, 5])], ['a', 'b', 'a'], ['TRAIN', 'TRAIN', 'TEST']);
-    const { numeric } = fitRecipe(empty, rowsOf(empty, 'TRAIN'), runSpec(empty));
+    const { numeric } = fitTable(empty, rowsOf(empty, 'TRAIN'), runSpec(empty));
     expect(numeric).toEqual([{ name: 'x', fill: 0, center: 0, scale: 1, indicator: false }]);
   });
 
   test('names the feature that the table lacks', () => {
     const features = [{ name: 'height', kind: 'NUMERIC' as const }];
-    expect(() => fitRecipe(trained, rowsOf(trained, 'TRAIN'), runSpec(trained, { features }))).toThrow(
+    expect(() => fitTable(trained, rowsOf(trained, 'TRAIN'), runSpec(trained, { features }))).toThrow(
       'feature "height": expected a NUMERIC column, the table has none of that name',
     );
   });

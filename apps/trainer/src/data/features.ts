@@ -4,21 +4,31 @@
  */
 import type { GraphBuilder, Value } from '../ir/builder.ts';
 import * as op from '../ir/ops.ts';
-import type { Recipe } from './recipe.ts';
+import type { Recipe, TableRecipe, TensorRecipe } from './recipe.ts';
 
-/** A raw column as an ONNX input [N,1]: double with NaN for missing, or string with "" for missing. */
-export interface RawInput {
+/**
+ * A raw column as an ONNX input. double [N,1] with NaN for missing, string [N,1] with "" for missing, float32
+ * [N,...shape], or int32 [N,T]: ids with -1 behind the end of the shorter sequences, T at most `length`.
+ */
+export type RawInput = {
   /** Of the ONNX input. */
   name: string;
   column: string;
-  type: 'double' | 'string';
-}
+} & ({ type: 'double' | 'string' } | { type: 'float32'; shape: number[] } | { type: 'int32'; length: number });
 
-/** Names that the graph needs for itself: its outputs and the networks' weights ("layer0.weight"). */
-const RESERVED = /^(?:probabilities|value|features|[a-z_]+\d*\.(?:weight|bias))$/;
+/** Names that the graph needs for itself: its outputs and the networks' weights ("stem.norm.mean"). */
+const RESERVED = /^(?:probabilities|value|features|(?:[A-Za-z_]+\d*\.)+(?:weight|bias|mean|variance))$/;
 
 /** The inputs that a recipe's graph has, in order: an input is named as its column wherever the graph allows. */
 export function rawInputs(recipe: Recipe): RawInput[] {
+  if (recipe.kind === 'FEATURES') return tableInputs(recipe);
+  const name = RESERVED.test(recipe.name) ? `${recipe.name}_column` : recipe.name;
+  const base = { name, column: recipe.name };
+  if (recipe.kind === 'TENSOR') return [{ ...base, type: 'float32', shape: recipe.shape }];
+  return [{ ...base, type: 'int32', length: recipe.maxLength }];
+}
+
+function tableInputs(recipe: TableRecipe): (RawInput & { type: 'double' | 'string' })[] {
   const columns = [
     ...recipe.numeric.map(({ name }) => ({ column: name, type: 'double' as const })),
     ...recipe.categorical.map(({ name }) => ({ column: name, type: 'string' as const })),
@@ -28,10 +38,32 @@ export function rawInputs(recipe: Recipe): RawInput[] {
   return columns.map(({ column, type }) => ({ name: RESERVED.test(column) ? free(column) : column, column, type }));
 }
 
-/** Adds the recipe's inputs and nodes to a graph. Answers the features, FLOAT [N, recipe.width]. */
+/** Adds the recipe's inputs and nodes to a graph. Answers what the network reads, [N, ...row]. */
 export function buildFeatures(g: GraphBuilder, recipe: Recipe): Value {
+  const [only] = rawInputs(recipe);
+  const name = only?.name ?? '';
+  switch (recipe.kind) {
+    case 'FEATURES':
+      return buildTable(g, recipe);
+    case 'TENSOR':
+      return buildTensor(g.input(name, 'FLOAT', ['N', ...recipe.shape]), recipe);
+    case 'TOKENS':
+      // -1 (padding) -> 0, id -> id + 1, everything beyond the vocabulary -> the last row of the embedding table.
+      return op.Clip(op.Add(g.input(name, 'INT32', ['N', 'T']), 1), 0, recipe.vocabulary + 1);
+  }
+}
+
+/** x FLOAT [N,...shape], standardised per index of the first axis. */
+function buildTensor(x: Value, { shape, channels }: TensorRecipe): Value {
+  if (channels === null) return op.Identity(x);
+  const dims = [shape[0] ?? 1, ...shape.slice(1).map(() => 1)];
+  const constant = (values: number[]) => x.graph.constant('FLOAT', dims, values);
+  return op.Div(op.Sub(x, constant(channels.center)), constant(channels.scale));
+}
+
+function buildTable(g: GraphBuilder, recipe: TableRecipe): Value {
   // All inputs first: a column may be called like a node, and the builder then finds the node another name.
-  const raw = rawInputs(recipe).map(({ name, type }) =>
+  const raw = tableInputs(recipe).map(({ name, type }) =>
     g.input(name, type === 'double' ? 'DOUBLE' : 'STRING', ['N', 1]),
   );
   const parts: Value[] = [];
@@ -44,7 +76,7 @@ export function buildFeatures(g: GraphBuilder, recipe: Recipe): Value {
 }
 
 /** All numeric columns at once, x DOUBLE [N,F]: standardised in double, cast last; then the missing-indicators. */
-function buildNumeric(g: GraphBuilder, x: Value, { numeric, clip }: Recipe): Value[] {
+function buildNumeric(g: GraphBuilder, x: Value, { numeric, clip }: TableRecipe): Value[] {
   const constant = (key: 'fill' | 'center' | 'scale') =>
     g.constant(
       'DOUBLE',

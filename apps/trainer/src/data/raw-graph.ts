@@ -2,7 +2,7 @@
  * A graph of raw columns (the recipe's nodes, or a whole artifact) run over rows of the table by a training engine.
  * Training data and the trainer's side of parity both come from here. Knows no network and no API.
  */
-import type { Table, TableColumn } from '../contract.ts';
+import { elementsOf, type Table, type TableColumn } from '../contract.ts';
 import type { Engine, LoadedGraph } from '../engine/index.ts';
 import { JobFailure } from '../failure.ts';
 import type { Tensor } from '../ir/types.ts';
@@ -10,6 +10,8 @@ import type { RawInput } from './features.ts';
 
 /** Rows per run: large enough that a call costs nothing, small enough that string tensors stay small. */
 const ROWS_PER_RUN = 4096;
+/** Numbers of tensors or sequences per run: what a network makes of each may be a hundred times as large. */
+const NUMBERS_PER_RUN = 2 ** 17;
 
 /** A loaded graph; the file is the only thing it was built from. */
 export class RawGraph {
@@ -28,8 +30,9 @@ export class RawGraph {
   /** The one float output for these rows of the table, row after row. `beat` is called after each run. */
   async run(table: Table, rows: Uint32Array, beat: () => void = () => {}): Promise<Float32Array> {
     let output = new Float32Array(0);
-    for (let start = 0; start < rows.length; start += ROWS_PER_RUN) {
-      const part = rows.subarray(start, start + ROWS_PER_RUN);
+    const step = rowsPerRun(this.#inputs);
+    for (let start = 0; start < rows.length; start += step) {
+      const part = rows.subarray(start, start + step);
       const values = await this.#runOnce(table, part);
       const width = values.length / part.length;
       if (start === 0) output = new Float32Array(width * rows.length);
@@ -47,7 +50,7 @@ export class RawGraph {
     const inputs = this.#inputs.map((raw) => {
       const column = table.columns.find((c) => c.name === raw.column);
       if (!column) throw new JobFailure('DATA_MISMATCH', `the table has no column "${raw.column}"`);
-      return columnTensor(raw.name, column, rows);
+      return columnTensor(raw, column, rows);
     });
     const [output, ...more] = (await this.#graph.run(inputs)).values();
     if (output?.type !== 'FLOAT' || !(output.data instanceof Uint8Array) || more.length > 0)
@@ -56,13 +59,44 @@ export class RawGraph {
   }
 }
 
-/** [N,1]: double with NaN for missing, or string with "" for missing. */
-function columnTensor(name: string, column: TableColumn, rows: Uint32Array): Tensor {
+function rowsPerRun(inputs: RawInput[]): number {
+  const width = inputs.reduce((sum, raw) => {
+    if (raw.type === 'float32') return sum + elementsOf(raw.shape);
+    return raw.type === 'int32' ? sum + raw.length : sum;
+  }, 0);
+  return width === 0 ? ROWS_PER_RUN : Math.min(ROWS_PER_RUN, Math.max(1, Math.floor(NUMBERS_PER_RUN / width)));
+}
+
+/** As RawInput says; the kinds of column and input belong together, or the table is not the one that was asked for. */
+function columnTensor(raw: RawInput, column: TableColumn, rows: Uint32Array): Tensor {
+  const { name } = raw;
   const dims = [rows.length, 1];
-  if (column.kind !== 'NUMERIC') {
+  if (raw.type === 'double' && column.kind === 'NUMERIC') {
+    const values = Float64Array.from(rows, (row) => column.values[row] ?? Number.NaN);
+    return { name, type: 'DOUBLE', dims, data: bytesOf(values) };
+  }
+  if (raw.type === 'string' && (column.kind === 'CATEGORICAL' || column.kind === 'TEXT')) {
     const data = Array.from(rows, (row) => column.dictionary[column.codes[row] ?? -1] ?? '');
     return { name, type: 'STRING', dims, data };
   }
-  const values = Float64Array.from(rows, (row) => column.values[row] ?? Number.NaN);
-  return { name, type: 'DOUBLE', dims, data: new Uint8Array(values.buffer) };
+  if (raw.type === 'float32' && column.kind === 'TENSOR') {
+    const size = elementsOf(raw.shape);
+    const values = new Float32Array(rows.length * size);
+    for (const [i, row] of rows.entries()) values.set(column.values.subarray(row * size, (row + 1) * size), i * size);
+    return { name, type: 'FLOAT', dims: [rows.length, ...raw.shape], data: bytesOf(values) };
+  }
+  if (raw.type === 'int32' && column.kind === 'TOKENS') {
+    const ids = new Int32Array(rows.length * raw.length).fill(-1);
+    for (const [i, row] of rows.entries())
+      ids.set(column.values.subarray(column.offsets[row], column.offsets[row + 1]), i * raw.length);
+    return { name, type: 'INT32', dims: [rows.length, raw.length], data: bytesOf(ids) };
+  }
+  throw new JobFailure(
+    'DATA_MISMATCH',
+    `the table's column "${raw.column}" is ${column.kind}: it cannot be ${raw.type}`,
+  );
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -2,8 +2,10 @@
  * The recipe: what preprocessing learned from the TRAIN rows, as plain numbers and categories.
  * Knows no ONNX (features.ts turns it into nodes) and never sees a row of another part.
  */
-import type { Feature, RunSpec, Table, TableColumn } from '../contract.ts';
+import { type Feature, networkInputOf, type RunSpec, type Table, type TableColumn } from '../contract.ts';
 import { JobFailure } from '../failure.ts';
+import type { NetworkInput } from '../zoo/network.ts';
+import { fitChannels } from './channels.ts';
 
 /** x -> clip((x ?? fill) - center) / scale, and a second feature "was missing" where TRAIN has missing values. */
 export interface NumericFeature {
@@ -21,7 +23,8 @@ export interface CategoricalFeature {
 }
 
 /** Features reach the network in this order: numeric ones, their indicators, one-hot slots. */
-export interface Recipe {
+export interface TableRecipe {
+  kind: 'FEATURES';
   numeric: NumericFeature[];
   categorical: CategoricalFeature[];
   /** Standardised values beyond ±clip are cut; null for preprocessing NONE. */
@@ -29,6 +32,24 @@ export interface Recipe {
   /** Inputs of the network. */
   width: number;
 }
+
+/** One tensor: (x - center) / scale, both per index of the first axis; null for preprocessing NONE. */
+export interface TensorRecipe {
+  kind: 'TENSOR';
+  name: string;
+  shape: number[];
+  channels: { center: number[]; scale: number[] } | null;
+}
+
+/** One sequence of ids in 0..vocabulary-1: each moves up by one, so that 0 is padding; all others become the last. */
+export interface TokensRecipe {
+  kind: 'TOKENS';
+  name: string;
+  vocabulary: number;
+  maxLength: number;
+}
+
+export type Recipe = TableRecipe | TensorRecipe | TokensRecipe;
 
 /**
  * Categories that get a slot of their own, by frequency; a free-text-like column must not become thousands of inputs.
@@ -41,8 +62,33 @@ export const MAX_CATEGORIES = 100;
  */
 export const CLIP = 5;
 
+type Asked = Pick<RunSpec, 'features' | 'preprocessing'>;
+
 /** Learns the recipe of a RunSpec's features. @throws JobFailure DATA_MISMATCH when the table lacks a feature. */
-export function fitRecipe(table: Table, rows: Uint32Array, spec: Pick<RunSpec, 'features' | 'preprocessing'>): Recipe {
+export function fitRecipe(table: Table, rows: Uint32Array, spec: Asked): Recipe {
+  const [feature] = spec.features;
+  if (!feature || feature.kind === 'NUMERIC' || feature.kind === 'CATEGORICAL') return fitTable(table, rows, spec);
+  const column = columnOf(table, feature);
+  if (feature.kind === 'TENSOR' && column.kind === 'TENSOR' && `${feature.shape}` === `${column.shape}`) {
+    const { kind, name, shape } = feature;
+    return { kind, name, shape, channels: spec.preprocessing === 'NONE' ? null : fitChannels(column, rows) };
+  }
+  const { name, kind } = feature;
+  if (feature.kind === 'TOKENS' && column.kind === 'TOKENS') {
+    const { vocabulary, maxLength } = feature;
+    if (vocabulary >= column.vocabulary && maxLength >= column.maxLength) return { ...feature, kind: 'TOKENS' };
+  }
+  throw new JobFailure('DATA_MISMATCH', `feature "${name}": the table's ${kind} column is of another size`);
+}
+
+/** What a network behind the recipe reads. */
+export function inputOf(recipe: Recipe): NetworkInput {
+  if (recipe.kind === 'FEATURES') return { kind: 'FEATURES', width: recipe.width };
+  return networkInputOf([recipe]) ?? { kind: 'FEATURES', width: 0 };
+}
+
+/** Learns the recipe of a table's columns. @throws JobFailure DATA_MISMATCH when the table lacks a feature. */
+export function fitTable(table: Table, rows: Uint32Array, spec: Asked): TableRecipe {
   const raw = spec.preprocessing === 'NONE';
   const numeric: NumericFeature[] = [];
   const categorical: CategoricalFeature[] = [];
@@ -50,11 +96,18 @@ export function fitRecipe(table: Table, rows: Uint32Array, spec: Pick<RunSpec, '
     const column = columnOf(table, feature);
     if (column.kind === 'NUMERIC')
       numeric.push(raw ? asIs(column.name) : fitNumeric(column.name, take(column.values, rows)));
-    else categorical.push({ name: column.name, categories: frequent(column, rows) });
+    else if (column.kind === 'CATEGORICAL') categorical.push({ name: column.name, categories: frequent(column, rows) });
+    else throw new JobFailure('DATA_MISMATCH', `feature "${column.name}": ${column.kind} stands alone in a network`);
   }
   const indicators = numeric.filter((feature) => feature.indicator).length;
   const slots = categorical.reduce((sum, feature) => sum + feature.categories.length + 1, 0);
-  return { numeric, categorical, clip: raw ? null : CLIP, width: numeric.length + indicators + slots };
+  return {
+    kind: 'FEATURES',
+    numeric,
+    categorical,
+    clip: raw ? null : CLIP,
+    width: numeric.length + indicators + slots,
+  };
 }
 
 /** The table's column behind a feature. @throws JobFailure DATA_MISMATCH naming what the table has instead. */

@@ -1,5 +1,5 @@
 /** Small tables written by hand, for tests. */
-import type { Part, RunSpec, Table, TableColumn } from '../contract.ts';
+import type { Feature, Part, RunSpec, Table, TableColumn, TensorColumn, TokensColumn } from '../contract.ts';
 import { PARTS } from '../contract.ts';
 
 /** A column from cells: numbers make it NUMERIC, texts CATEGORICAL; null is missing. */
@@ -33,6 +33,31 @@ export function table(columns: TableColumn[], target: readonly (string | number)
   };
 }
 
+/** A column of tensors: `values` of all rows, one behind the other. */
+export function tensorColumn(name: string, shape: number[], values: Float32Array | Uint8Array): TensorColumn {
+  return { name, kind: 'TENSOR', shape, values };
+}
+
+/** A column of sequences. */
+export function tokensColumn(name: string, sequences: readonly number[][]): TokensColumn {
+  const offsets = new Uint32Array(sequences.length + 1);
+  for (const [row, { length }] of sequences.entries()) offsets[row + 1] = (offsets[row] ?? 0) + length;
+  const values = Int32Array.from(sequences.flat());
+  const maxLength = sequences.reduce((max, { length }) => Math.max(max, length), 1);
+  const vocabulary = values.reduce((max, id) => Math.max(max, id), 0) + 1;
+  return { name, kind: 'TOKENS', vocabulary, maxLength, offsets, values };
+}
+
+function featureOf(column: TableColumn): Feature[] {
+  const { name } = column;
+  if (column.kind === 'TENSOR') return [{ name, kind: column.kind, shape: column.shape }];
+  if (column.kind === 'TOKENS') {
+    const { kind, vocabulary, maxLength } = column;
+    return [{ name, kind, vocabulary, maxLength }];
+  }
+  return column.kind === 'TEXT' ? [] : [{ name, kind: column.kind }];
+}
+
 /** A RunSpec for a table, with the fields that the test is about put over it. */
 export function runSpec(of: Table, fields: Partial<RunSpec> = {}): RunSpec {
   const { classes, name } = of.target;
@@ -45,7 +70,7 @@ export function runSpec(of: Table, fields: Partial<RunSpec> = {}): RunSpec {
     target: name,
     classes,
     positiveClass: task === 'BINARY' ? (classes?.at(-1) ?? null) : null,
-    features: of.columns.flatMap((c) => (c.kind === 'TEXT' ? [] : [{ name: c.name, kind: c.kind }])),
+    features: of.columns.flatMap(featureOf),
     architecture: { mlp: { hidden: [16] } },
     loss: losses[task],
     optimizer: { kind: 'ADAMW', learningRate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01 },

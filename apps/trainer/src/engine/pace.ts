@@ -1,11 +1,12 @@
 /** How many steps go into one chunk. Reads no clock: it is told what the last chunk took. */
 import type { TrainingProgram } from '../autodiff/compile.ts';
+import { sizeOf } from '../ir/shapes.ts';
 
 /**
- * While a chunk runs, the process neither hears a cancel nor reports; chunks of this length keep it responsive, and
- * make the cost of the call (about 0.1 ms) vanish.
+ * While a chunk runs, the process does not report; chunks of this length keep it lively, and make what a call costs
+ * (0.1 ms, and for large networks a copy of the state) vanish. A cancel need not wait for them: it kills the process.
  */
-const TARGET_MS = 150;
+const TARGET_MS = 300;
 /** Memory that a chunk's batches may take; they exist about twice while it runs. */
 const MAX_CHUNK_BYTES = 64 * 2 ** 20;
 
@@ -24,8 +25,8 @@ export class Pace {
   }
 
   /** The pace for a program whose chunks must fit into memory. */
-  static of({ batchSize, network }: TrainingProgram): Pace {
-    const stepBytes = batchSize * (network.inputs + 2) * Float32Array.BYTES_PER_ELEMENT;
+  static of({ batchSize, row }: TrainingProgram): Pace {
+    const stepBytes = batchSize * (sizeOf(row) + 2) * Float32Array.BYTES_PER_ELEMENT;
     return new Pace({ maxSteps: Math.max(1, Math.floor(MAX_CHUNK_BYTES / stepBytes)) });
   }
 

@@ -8,8 +8,10 @@ import { describe, type Shape } from './shapes.ts';
 import { tensorOf, type Values } from './tensor.ts';
 import type { Attribute, DataType, Graph, Model, Node, Tensor, ValueInfo } from './types.ts';
 
-/** Operator set that graphs are written in: the newest that both our runtimes and current ONNX tools read. */
+/** Operator set that graphs are written in unless they need a later one: what current ONNX tools read. */
 export const OPSET = 21;
+/** Operations that came later. */
+const SINCE: Partial<Record<string, number>> = { Attention: 23, RMSNormalization: 23, RotaryEmbedding: 23, Swish: 24 };
 /** Operator set of ai.onnx.ml: the first whose LabelEncoder every runtime of ours has with all key types. */
 export const ML_OPSET = 4;
 /** The ONNX IR version that came with opset 21. */
@@ -33,6 +35,8 @@ export interface Operation {
   /** null: an optional input that is left out. */
   readonly inputs: readonly (Value | null)[];
   readonly outputs: readonly Value[];
+  /** How many of the last outputs the file leaves out where nothing reads them. */
+  readonly optional: number;
   readonly attributes: ReadonlyMap<string, Attribute>;
 }
 
@@ -42,6 +46,7 @@ export interface Emission {
   readonly domain?: 'ai.onnx.ml';
   readonly inputs: readonly (Value | null)[];
   readonly outputs: readonly { readonly type: DataType; readonly shape: Shape }[];
+  readonly optional?: number;
   readonly attributes?: Readonly<Record<string, Attribute>>;
 }
 
@@ -140,6 +145,7 @@ export class GraphBuilder {
       name: outputs[0]?.name ?? '',
       inputs: emission.inputs,
       outputs,
+      optional: emission.optional ?? 0,
       attributes: new Map(Object.entries(emission.attributes ?? {})),
     });
     return outputs;
@@ -158,8 +164,9 @@ export class GraphBuilder {
     const constants = new Set(operations.flatMap(({ inputs }) => inputs.flatMap((value) => value?.constant ?? [])));
     return {
       name: this.name,
-      nodes: operations.map((operation) => this.#nodeOf(operation)),
+      nodes: operations.map((operation) => this.#nodeOf(operation, needed)),
       initializers: [...constants],
+      sparseInitializers: [],
       inputs: this.#inputs.map(infoOf),
       outputs: this.#outputs.map(infoOf),
       values: [],
@@ -172,14 +179,17 @@ export class GraphBuilder {
     const ml = graph.nodes.some((node) => node.domain === 'ai.onnx.ml');
     return {
       irVersion: IR_VERSION,
-      opsets: [{ domain: '', version: OPSET }, ...(ml ? [{ domain: 'ai.onnx.ml', version: ML_OPSET }] : [])],
+      opsets: [{ domain: '', version: opsetOf(graph) }, ...(ml ? [{ domain: 'ai.onnx.ml', version: ML_OPSET }] : [])],
       producer: { name: 'anneal', version: '' },
       graph,
+      functions: [],
       metadata,
     };
   }
 
-  #nodeOf({ type, domain, name, inputs, outputs, attributes }: Operation): Node {
+  #nodeOf({ type, domain, name, inputs, outputs: all, optional, attributes }: Operation, needed: Set<Value>): Node {
+    const last = all.findLastIndex((value, index) => index < all.length - optional || needed.has(value));
+    const outputs = all.slice(0, last + 1);
     const nameOf = (value: Value | null) => (value ? (this.#renamed.get(value) ?? value.name) : '');
     return { name, type, domain, inputs: inputs.map(nameOf), outputs: outputs.map(nameOf), attributes };
   }
@@ -216,11 +226,18 @@ export class GraphBuilder {
   }
 }
 
+/** The operator set that all operations of a graph and of the graphs inside it exist in. */
+function opsetOf({ nodes }: Graph): number {
+  const inner = nodes.flatMap(({ attributes }) => [...attributes.values()]);
+  const bodies = inner.flatMap((attribute) => (attribute.type === 'GRAPH' ? [opsetOf(attribute.value)] : []));
+  return Math.max(OPSET, ...bodies, ...nodes.map(({ type, domain }) => (domain === '' ? (SINCE[type] ?? 0) : 0)));
+}
+
 /** Every value differently, -0 and 0 too. */
 function spell(value: unknown): string {
   return Object.is(value, -0) ? '-0' : String(value);
 }
 
 function infoOf({ name, type, shape }: Value): ValueInfo {
-  return { name, type, shape };
+  return { name, type: { kind: 'TENSOR', type, shape } };
 }

@@ -1,105 +1,139 @@
-/** TensorProto -> Tensor: raw_data or one of the typed fields becomes raw bytes whose length fits the shape. */
-import { TENSOR } from './fields.ts';
-import type { Reader } from './protobuf.ts';
-import { DATA_TYPES, type DataType, dataTypeOf, type Tensor } from './types.ts';
+/**
+ * TensorProto -> Tensor: raw_data or one of the typed fields becomes raw bytes whose length fits the shape. The message
+ * is read twice: once for type and shape, then the data straight into its place, so that a file costs its own size.
+ */
+import { type Noted, readNote } from './decode-notes.ts';
+import { SPARSE, TENSOR } from './fields.ts';
+import type { Reader } from './protobuf-reader.ts';
+import { DATA_TYPES, type DataType, dataTypeOf, type SparseTensor, type Tensor } from './types.ts';
 
-interface Fields {
-  raw: Uint8Array | null;
-  floats: number[];
-  int32s: bigint[];
-  int64s: bigint[];
-  doubles: number[];
-  uint64s: bigint[];
-  strings: string[];
+/** Which field holds a type's values when raw_data does not, and how many bytes each becomes: onnx.proto3's rule. */
+interface Typed {
+  readonly field: number;
+  readonly name: string;
+  readonly coding: 'FIXED' | 'VARINT';
+  readonly width: 1 | 2 | 4 | 8;
 }
 
-/**
- * Reads one tensor. @throws OnnxError for external data, unknown element types, or data that does not fit the shape.
- */
+const FLOATS: Typed = { field: TENSOR.floats, name: 'float_data', coding: 'FIXED', width: 4 };
+const DOUBLES: Typed = { field: TENSOR.doubles, name: 'double_data', coding: 'FIXED', width: 8 };
+const int32s = (width: 1 | 2 | 4): Typed => ({ field: TENSOR.int32s, name: 'int32_data', coding: 'VARINT', width });
+const uint64s = (width: 4 | 8): Typed => ({ field: TENSOR.uint64s, name: 'uint64_data', coding: 'VARINT', width });
+
+const TYPED: Partial<Record<DataType, Typed>> = {
+  FLOAT: FLOATS,
+  COMPLEX64: FLOATS,
+  DOUBLE: DOUBLES,
+  COMPLEX128: DOUBLES,
+  INT64: { field: TENSOR.int64s, name: 'int64_data', coding: 'VARINT', width: 8 },
+  UINT64: uint64s(8),
+  UINT32: uint64s(4),
+  INT32: int32s(4),
+  INT16: int32s(2),
+  UINT16: int32s(2),
+  FLOAT16: int32s(2),
+  BFLOAT16: int32s(2),
+};
+/** Bytes, booleans, float8, and small numbers several to a byte. */
+const BYTES = int32s(1);
+
+/** An empty tensor takes some 650 bytes, most of them for its array. */
+const TENSOR_COST = 3;
+
+/** Reads one tensor. @throws OnnxError for external data, unknown types, or data that does not fit the shape. */
 export function readTensor(r: Reader): Tensor {
-  const fields: Fields = { raw: null, floats: [], int32s: [], int64s: [], doubles: [], uint64s: [], strings: [] };
+  r.charge(TENSOR_COST);
+  const values = r.again();
   let name = '';
   let number = 0;
-  const dims: bigint[] = [];
+  let raw: Uint8Array | null = null;
+  const dims: number[] = [];
+  const notes: Noted = {};
   for (let field = r.field(); field; field = r.field()) {
-    if (field === TENSOR.dims) r.ints('dims', dims);
+    if (field === TENSOR.dims) readDims(r, dims);
     else if (field === TENSOR.type) number = r.size('data_type');
     else if (field === TENSOR.name) name = r.string('name');
-    else if (field === TENSOR.raw) fields.raw = r.bytes('raw_data');
-    else if (field === TENSOR.floats) r.floats('float_data', fields.floats);
-    else if (field === TENSOR.int32s) r.ints('int32_data', fields.int32s);
-    else if (field === TENSOR.int64s) r.ints('int64_data', fields.int64s);
-    else if (field === TENSOR.doubles) r.doubles('double_data', fields.doubles);
-    else if (field === TENSOR.uint64s) r.ints('uint64_data', fields.uint64s);
-    else if (field === TENSOR.strings) fields.strings.push(r.string('string_data'));
+    else if (field === TENSOR.raw) raw = r.bytes('raw_data');
     else if (field === TENSOR.segment) r.fail('segmented tensors are not supported');
     else if (field === TENSOR.external) r.fail('external data is refused: a model must be one file');
     else if (field === TENSOR.location && r.size('data_location') !== 0) r.fail('external data is refused');
-    else if (field !== TENSOR.location) r.skip();
+    else if (field !== TENSOR.location && !readNote(r, field, TENSOR, notes)) r.skip();
   }
   const type = dataTypeOf(number) ?? r.fail(`data_type ${number} is unknown`);
-  const shape = dims.map((dim) => {
-    if (dim < 0n || dim > BigInt(Number.MAX_SAFE_INTEGER)) r.fail(`a dimension of ${dim}`);
-    return Number(dim);
-  });
-  const elements = shape.reduce((product, dim) => product * dim, 1);
-  return { name, type, dims: shape, data: readData(r, type, elements, fields) };
-}
-
-function readData(r: Reader, type: DataType, elements: number, fields: Fields): Uint8Array | string[] {
-  if (type === 'STRING') {
-    if (fields.strings.length !== elements)
-      r.fail(`the shape has ${elements} elements, string_data ${fields.strings.length}`);
-    return fields.strings;
-  }
+  const elements = dims.includes(0) ? 0 : dims.reduce((product, dim) => product * dim, 1);
+  if (type === 'STRING') return { name, type, dims, data: readStrings(values, elements), ...notes };
   const bytes = Math.ceil((elements * DATA_TYPES[type].bits) / 8);
+  if (raw && raw.byteLength !== bytes)
+    r.fail(`the shape needs ${bytes} bytes of ${type}, raw_data has ${raw.byteLength}`);
   // A copy: the source is a view into the whole file, which would otherwise stay in memory (and be writable) behind it.
-  const data = fields.raw ? new Uint8Array(fields.raw) : packTyped(type, fields);
-  if (data.byteLength !== bytes) r.fail(`the shape needs ${bytes} bytes of ${type}, the data has ${data.byteLength}`);
-  return data;
+  const data = raw ? new Uint8Array(raw) : readTyped(values, type, bytes);
+  return { name, type, dims, data, ...notes };
 }
 
-/** The typed fields as raw little-endian bytes; which field holds which type is onnx.proto3's rule. */
-function packTyped(type: DataType, fields: Fields): Uint8Array {
-  switch (type) {
-    case 'FLOAT':
-    case 'COMPLEX64':
-      return pack(fields.floats, 4, (view, at, value) => view.setFloat32(at, value, true));
-    case 'DOUBLE':
-    case 'COMPLEX128':
-      return pack(fields.doubles, 8, (view, at, value) => view.setFloat64(at, value, true));
-    case 'INT64':
-      return pack(fields.int64s, 8, (view, at, value) => view.setBigInt64(at, value, true));
-    case 'UINT64':
-      return pack(fields.uint64s, 8, (view, at, value) => view.setBigInt64(at, value, true));
-    case 'UINT32':
-      return pack(fields.uint64s, 4, (view, at, value) => view.setUint32(at, Number(value & 0xffffffffn), true));
-    case 'INT32':
-      return packInt32s(fields.int32s, 4);
-    case 'INT16':
-    case 'UINT16':
-    case 'FLOAT16':
-    case 'BFLOAT16':
-      return packInt32s(fields.int32s, 2);
-    default:
-      return packInt32s(fields.int32s, 1); // bytes, booleans, float8, and two packed 4-bit values
+function readDims(r: Reader, into: number[]): void {
+  r.varints('dims', (low, high) => {
+    if (high < 0 || high >= 0x200000) r.fail(`a dimension of ${(BigInt(high) << 32n) | BigInt(low >>> 0)}`);
+    // Numpy stops at 64 axes; the real limit is that a shape must not cost more than the data it describes.
+    if (into.length === 64) r.fail('more than 64 dimensions');
+    into.push(high * 0x100000000 + (low >>> 0));
+  });
+}
+
+function readStrings(r: Reader, elements: number): string[] {
+  const strings: string[] = [];
+  for (let field = r.field(); field; field = r.field()) {
+    if (field === TENSOR.strings) strings.push(r.string('string_data'));
+    else r.skip();
   }
+  if (strings.length !== elements) r.fail(`the shape has ${elements} elements, string_data ${strings.length}`);
+  return strings;
 }
 
-function packInt32s(values: readonly bigint[], width: 1 | 2 | 4): Uint8Array {
-  return pack(values, width, (view, at, value) => {
-    const bits = Number(value & 0xffffffffn);
-    if (width === 4) view.setUint32(at, bits, true);
-    else if (width === 2) view.setUint16(at, bits, true);
-    else view.setUint8(at, bits);
-  });
-}
-
-function pack<T>(values: readonly T[], width: number, set: (view: DataView, at: number, value: T) => void): Uint8Array {
-  const data = new Uint8Array(values.length * width);
+function readTyped(r: Reader, type: DataType, bytes: number): Uint8Array {
+  const { field: source, name, coding, width } = TYPED[type] ?? BYTES;
+  // A varint takes at least one byte of the file for `width` bytes here: a shape that promises more is not believed.
+  const most = coding === 'FIXED' ? r.length : r.length * width;
+  if (bytes > most) r.fail(`the shape needs ${bytes} bytes of ${type}, ${name} can have at most ${most}`);
+  const data = new Uint8Array(bytes);
   const view = new DataView(data.buffer);
-  values.forEach((value, index) => {
-    set(view, index * width, value);
-  });
+  let at = 0;
+  const room = () => {
+    if (at + width > bytes) r.fail(`the shape needs ${bytes} bytes of ${type}, ${name} has more`);
+  };
+  const put = (low: number, high: number) => {
+    room();
+    if (width === 1) data[at] = low;
+    else if (width === 2) view.setInt16(at, low, true);
+    else view.setInt32(at, low, true);
+    if (width === 8) view.setInt32(at + 4, high, true);
+    at += width;
+  };
+  for (let field = r.field(); field; field = r.field()) {
+    if (field !== source) r.skip();
+    else if (coding === 'VARINT') r.varints(name, put);
+    else {
+      const part = r.fixed(name, width === 8 ? 8 : 4);
+      if (at + part.byteLength > bytes) r.fail(`the shape needs ${bytes} bytes of ${type}, ${name} has more`);
+      data.set(part, at);
+      at += part.byteLength;
+    }
+  }
+  if (at !== bytes) r.fail(`the shape needs ${bytes} bytes of ${type}, ${name} has ${at}`);
   return data;
+}
+
+/** Reads a tensor of which only some elements are listed. */
+export function readSparse(r: Reader): SparseTensor {
+  const dims: number[] = [];
+  let values: Tensor | undefined;
+  let indices: Tensor | undefined;
+  for (let field = r.field(); field; field = r.field()) {
+    if (field === SPARSE.values) values = readTensor(r.message('values'));
+    else if (field === SPARSE.indices) indices = readTensor(r.message('indices'));
+    else if (field === SPARSE.dims) readDims(r, dims);
+    else r.skip();
+  }
+  if (!values || !indices) return r.fail('a sparse tensor needs values and indices');
+  if (indices.type !== 'INT64') r.fail(`the indices of a sparse tensor must be INT64; they are ${indices.type}`);
+  return { dims, values, indices };
 }

@@ -2,45 +2,38 @@
  * Model -> bytes of an ONNX file. Equal models give equal bytes: nothing here knows a clock, a name or a random
  * number.
  */
-import {
-  ATTRIBUTE,
-  ATTRIBUTE_TYPES,
-  DIM,
-  ENTRY,
-  GRAPH,
-  MODEL,
-  NODE,
-  OPSET,
-  SHAPE,
-  TENSOR,
-  TENSOR_TYPE,
-  TYPE,
-  VALUE,
-} from './fields.ts';
-import { Writer } from './protobuf.ts';
-import {
-  type Attribute,
-  DATA_TYPES,
-  type Dim,
-  type Graph,
-  type Model,
-  type Node,
-  type Tensor,
-  type ValueInfo,
-} from './types.ts';
+import { writeAttribute } from './encode-attribute.ts';
+import { writeNotes, writeSparse, writeTensor, writeValue } from './encode-tensor.ts';
+import { ENTRY, FUNCTION, GRAPH, MODEL, NODE, OPSET } from './fields.ts';
+import { Writer } from './protobuf-writer.ts';
+import type { Graph, LocalFunction, Model, Node, Opset, Tensor } from './types.ts';
 
 /** The ONNX file of a model. */
 export function encodeModel(model: Model): Uint8Array<ArrayBuffer> {
   const file = new Writer()
     .int(MODEL.irVersion, model.irVersion)
     .string(MODEL.producerName, model.producer.name)
-    .string(MODEL.producerVersion, model.producer.version)
-    .message(MODEL.graph, (w) => writeGraph(w, model.graph));
-  for (const { domain, version } of model.opsets)
-    file.message(MODEL.opset, (w) => w.string(OPSET.domain, domain).int(OPSET.version, version));
+    .string(MODEL.producerVersion, model.producer.version);
+  if (model.domain) file.string(MODEL.domain, model.domain);
+  if (model.version) file.int(MODEL.version, model.version);
+  if (model.doc) file.string(MODEL.doc, model.doc);
+  file.message(MODEL.graph, (w) => writeGraph(w, model.graph));
+  for (const opset of model.opsets) file.message(MODEL.opset, (w) => writeOpset(w, opset));
   for (const [key, value] of model.metadata)
     file.message(MODEL.metadata, (w) => w.string(ENTRY.key, key).string(ENTRY.value, value));
+  for (const local of model.functions) file.message(MODEL.functions, (w) => writeLocalFunction(w, local));
   return file.finish();
+}
+
+/** The bytes of one tensor as a file of its own. */
+export function encodeTensor(tensor: Tensor): Uint8Array<ArrayBuffer> {
+  const file = new Writer();
+  writeTensor(file, tensor);
+  return file.finish();
+}
+
+function writeOpset(w: Writer, { domain, version }: Opset): void {
+  w.string(OPSET.domain, domain).int(OPSET.version, version);
 }
 
 function writeGraph(w: Writer, graph: Graph): void {
@@ -50,6 +43,9 @@ function writeGraph(w: Writer, graph: Graph): void {
   for (const value of graph.inputs) w.message(GRAPH.input, (inner) => writeValue(inner, value));
   for (const value of graph.outputs) w.message(GRAPH.output, (inner) => writeValue(inner, value));
   for (const value of graph.values) w.message(GRAPH.value, (inner) => writeValue(inner, value));
+  for (const sparse of graph.sparseInitializers)
+    w.message(GRAPH.sparseInitializer, (inner) => writeSparse(inner, sparse));
+  writeNotes(w, GRAPH, graph);
 }
 
 function writeNode(w: Writer, node: Node): void {
@@ -58,70 +54,23 @@ function writeNode(w: Writer, node: Node): void {
   if (node.name) w.string(NODE.name, node.name);
   w.string(NODE.type, node.type);
   for (const [name, attribute] of node.attributes)
-    w.message(NODE.attribute, (inner) => writeAttribute(inner, name, attribute));
+    w.message(NODE.attribute, (inner) => writeAttribute(inner, name, attribute, writeGraph));
   if (node.domain) w.string(NODE.domain, node.domain);
+  if (node.overload) w.string(NODE.overload, node.overload);
+  writeNotes(w, NODE, node);
 }
 
-function writeAttribute(w: Writer, name: string, attribute: Attribute): void {
-  w.string(ATTRIBUTE.name, name);
-  switch (attribute.type) {
-    case 'FLOAT':
-      w.float(ATTRIBUTE.f, attribute.value);
-      break;
-    case 'INT':
-      w.int(ATTRIBUTE.i, attribute.value);
-      break;
-    case 'STRING':
-      w.string(ATTRIBUTE.s, attribute.value);
-      break;
-    case 'TENSOR':
-      w.message(ATTRIBUTE.t, (inner) => writeTensor(inner, attribute.value));
-      break;
-    case 'GRAPH':
-      w.message(ATTRIBUTE.g, (inner) => writeGraph(inner, attribute.value));
-      break;
-    case 'FLOATS':
-      for (const value of attribute.value) w.float(ATTRIBUTE.floats, value);
-      break;
-    case 'INTS':
-      for (const value of attribute.value) w.int(ATTRIBUTE.ints, value);
-      break;
-    case 'STRINGS':
-      for (const value of attribute.value) w.string(ATTRIBUTE.strings, value);
-      break;
-    case 'TENSORS':
-      for (const value of attribute.value) w.message(ATTRIBUTE.tensors, (inner) => writeTensor(inner, value));
-      break;
-    case 'GRAPHS':
-      for (const value of attribute.value) w.message(ATTRIBUTE.graphs, (inner) => writeGraph(inner, value));
-      break;
-  }
-  w.int(ATTRIBUTE.type, ATTRIBUTE_TYPES[attribute.type]);
-}
-
-function writeValue(w: Writer, { name, type, shape }: ValueInfo): void {
-  w.string(VALUE.name, name);
-  if (type === null) return;
-  w.message(VALUE.type, (outer) =>
-    outer.message(TYPE.tensor, (tensor) => {
-      tensor.int(TENSOR_TYPE.element, DATA_TYPES[type].number);
-      if (shape) tensor.message(TENSOR_TYPE.shape, (inner) => writeShape(inner, shape));
-    }),
-  );
-}
-
-function writeShape(w: Writer, shape: readonly Dim[]): void {
-  for (const dim of shape)
-    w.message(SHAPE.dim, (inner) => {
-      if (typeof dim === 'number') inner.int(DIM.value, dim);
-      else if (dim !== null) inner.string(DIM.param, dim);
-    });
-}
-
-function writeTensor(w: Writer, tensor: Tensor): void {
-  for (const dim of tensor.dims) w.int(TENSOR.dims, dim);
-  w.int(TENSOR.type, DATA_TYPES[tensor.type].number);
-  if (tensor.name) w.string(TENSOR.name, tensor.name);
-  if (tensor.data instanceof Uint8Array) w.bytes(TENSOR.raw, tensor.data);
-  else for (const value of tensor.data) w.string(TENSOR.strings, value);
+function writeLocalFunction(w: Writer, local: LocalFunction): void {
+  w.string(FUNCTION.name, local.name);
+  for (const name of local.inputs) w.string(FUNCTION.input, name);
+  for (const name of local.outputs) w.string(FUNCTION.output, name);
+  for (const name of local.attributes) w.string(FUNCTION.attribute, name);
+  for (const node of local.nodes) w.message(FUNCTION.node, (inner) => writeNode(inner, node));
+  for (const opset of local.opsets) w.message(FUNCTION.opset, (inner) => writeOpset(inner, opset));
+  w.string(FUNCTION.domain, local.domain);
+  for (const [name, attribute] of local.defaults)
+    w.message(FUNCTION.attributeProto, (inner) => writeAttribute(inner, name, attribute, writeGraph));
+  for (const value of local.values) w.message(FUNCTION.value, (inner) => writeValue(inner, value));
+  if (local.overload) w.string(FUNCTION.overload, local.overload);
+  writeNotes(w, FUNCTION, local);
 }

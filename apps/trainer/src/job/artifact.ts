@@ -10,7 +10,7 @@ import type { Targets } from '../data/targets.ts';
 import { GraphBuilder } from '../ir/builder.ts';
 import { encodeModel } from '../ir/encode.ts';
 import * as op from '../ir/ops.ts';
-import type { Network } from '../zoo/index.ts';
+import type { Network, Weights } from '../zoo/index.ts';
 import { infer } from '../zoo/inference.ts';
 import { sha256 } from './digest.ts';
 
@@ -19,7 +19,7 @@ export function specDigestOf(spec: RunSpec): string {
   return sha256(canonicalRunSpec(spec));
 }
 
-/** The recipe alone, for preparing the training data: output `features`, FLOAT [N, recipe.width]. */
+/** The recipe alone: output `features`, what the network reads. */
 export function buildRecipeGraph(recipe: Recipe): Uint8Array<ArrayBuffer> {
   const g = new GraphBuilder('recipe');
   g.output('features', buildFeatures(g, recipe));
@@ -31,13 +31,13 @@ export function buildArtifact(o: {
   spec: RunSpec;
   recipe: Recipe;
   network: Network;
-  params: Float32Array;
+  weights: Weights;
   targets: Targets;
   threshold: number | null;
 }): Uint8Array<ArrayBuffer> {
-  const { spec, recipe, network, params, targets, threshold } = o;
+  const { spec, recipe, network, weights, targets, threshold } = o;
   const g = new GraphBuilder('anneal');
-  const said = infer(buildFeatures(g, recipe), { network, params, task: spec.task });
+  const said = infer(buildFeatures(g, recipe), { network, weights, task: spec.task });
   if (targets.kind === 'CLASSES') g.output('probabilities', said);
   else {
     // Restored in double: a float32 product would cost digits of a large target before the cast does.

@@ -2,9 +2,16 @@ import { describe, expect, test } from 'vitest';
 import { decodeCheckpoint, encodeCheckpoint, type Progress } from './checkpoint.ts';
 
 const progress: Progress = {
-  state: { params: Float32Array.of(1, 2, 3), m: Float32Array.of(4, 5, 6), v: new Float32Array(0), step: 12 },
+  state: {
+    params: Float32Array.of(1, 2, 3),
+    m: Float32Array.of(4, 5, 6),
+    v: new Float32Array(0),
+    ema: Float32Array.of(1, 1, 1),
+    buffers: Float32Array.of(10, 11),
+    step: 12,
+  },
   epoch: 3,
-  best: { params: Float32Array.of(7, 8, 9), score: [-0.5, 0.25], epoch: 2 },
+  best: { params: Float32Array.of(7, 8, 9), buffers: Float32Array.of(12, 13), score: [-0.5, 0.25], epoch: 2 },
   seconds: 1.5,
 };
 const digest = 'd'.repeat(64);

@@ -7,35 +7,37 @@
  */
 import { z } from 'zod';
 import type { State } from '../optim/state.ts';
+import type { Weights } from '../zoo/network.ts';
 
 /** Everything that changes from epoch to epoch. */
 export interface Progress {
   state: State;
   /** Epochs done. */
   epoch: number;
-  /** The best state so far by validation; null before the first or without validation rows. */
-  best: { params: Float32Array; score: [number, number]; epoch: number } | null;
+  /** The best weights so far by validation; null before the first or without validation rows. */
+  best: (Weights & { score: [number, number]; epoch: number }) | null;
   /** Spent in earlier attempts too, for a wall-clock budget. */
   seconds: number;
 }
 
 const Header = z.object({
-  formatVersion: z.literal(1),
+  formatVersion: z.literal(2),
   specDigest: z.string(),
   step: z.int().min(0),
   epoch: z.int().min(0),
   seconds: z.number().min(0),
   best: z.object({ score: z.tuple([z.number(), z.number()]), epoch: z.int() }).nullable(),
-  /** Lengths of params, m, v and, where there is a best, its params. */
-  lengths: z.array(z.int().min(0)).min(3).max(4),
+  /** Lengths of params, m, v, ema, buffers and, where there is a best, its params and buffers. */
+  lengths: z.array(z.int().min(0)).min(5).max(7),
 });
 
 /** The bytes of a state; `specDigest` ties them to the RunSpec that made it. */
 export function encodeCheckpoint(progress: Progress, specDigest: string): Uint8Array<ArrayBuffer> {
   const { state, epoch, best, seconds } = progress;
-  const arrays = [state.params, state.m, state.v, ...(best ? [best.params] : [])];
+  const { params, m, v, ema, buffers } = state;
+  const arrays = [params, m, v, ema, buffers, ...(best ? [best.params, best.buffers] : [])];
   const header: z.infer<typeof Header> = {
-    formatVersion: 1,
+    formatVersion: 2,
     specDigest,
     step: state.step,
     epoch,
@@ -67,16 +69,21 @@ export function decodeCheckpoint(source: Uint8Array, specDigest: string): Progre
   const expected = 4 + length + 4 * header.lengths.reduce((sum, n) => sum + n, 0);
   if (bytes.byteLength !== expected) throw new Error(`checkpoint: expected ${expected} bytes, got ${bytes.byteLength}`);
   let at = 4 + length;
-  const [params, m, v, best] = header.lengths.map((n) => {
+  const [params, m, v, ema, buffers, ...best] = header.lengths.map((n) => {
     const array = new Float32Array(bytes.buffer, at, n);
     at += array.byteLength;
     return array;
   });
-  if (!params || !m || !v || (header.best && !best)) throw new Error('checkpoint: an array is missing');
+  if (!params || !m || !v || !ema || !buffers) throw new Error('checkpoint: an array is missing');
   return {
-    state: { params, m, v, step: header.step },
+    state: { params, m, v, ema, buffers, step: header.step },
     epoch: header.epoch,
     seconds: header.seconds,
-    best: header.best && best ? { params: best, ...header.best } : null,
+    best: header.best && { ...weightsFrom(best), ...header.best },
   };
+}
+
+function weightsFrom([params, buffers]: readonly Float32Array[]): Weights {
+  if (!params || !buffers) throw new Error('checkpoint: the best weights are missing');
+  return { params, buffers };
 }

@@ -4,26 +4,33 @@
  * Knows no file, no API and no column.
  */
 import type { RunSpec } from '../contract.ts';
-import { Epoch, type Examples } from '../data/batches.ts';
-import type { Pace, Trainer } from '../engine/index.ts';
+import { Epoch } from '../data/batches.ts';
+import type { Examples } from '../data/examples.ts';
+import type { Engine } from '../engine/index.ts';
 import { JobFailure } from '../failure.ts';
+import { type Horizon, rateAt, ratesOf } from '../optim/schedule.ts';
+import { weightsOf } from '../optim/state.ts';
 import { Random } from '../random.ts';
+import type { Weights } from '../zoo/network.ts';
 import type { Progress } from './checkpoint.ts';
+import type { Programs } from './programs.ts';
 import { better, scoreOf, type Validation } from './validate.ts';
 
 /** A compiled training with its data, its judge and its listeners. */
 export interface FitOptions {
   spec: RunSpec;
-  trainer: Trainer;
-  /** How many steps go into one chunk. */
-  pace: Pace;
+  programs: Pick<Programs, 'trainer'>;
+  /** The engine's: where the state lives during an epoch. */
+  hold: Engine['hold'];
   examples: Examples;
   batchSize: number;
-  /** Judges parameters on the validation rows; null where there are none. */
-  validate: ((params: Float32Array) => Promise<Validation>) | null;
+  /** Judges weights on the validation rows; null where there are none. */
+  validate: ((weights: Weights) => Promise<Validation>) | null;
   from: Progress;
-  /** After each chunk: `epochs` done, with fractions. */
-  onStep: (epochs: number) => void;
+  /** Before each epoch; throws when the training shall end here, without a model. */
+  goOn?: (progress: Progress) => Promise<void>;
+  /** After each chunk: `epochs` done, with fractions, and optimiser steps. */
+  onStep: (epochs: number, steps: number) => void;
   /** After each epoch. */
   onEpoch: (report: EpochReport, progress: Progress) => void;
 }
@@ -38,77 +45,84 @@ export interface EpochReport {
 }
 
 /** Why the training ended; part of the log, not of the model. */
-export type Stop = 'MAX_EPOCHS' | 'PATIENCE' | 'MAX_SECONDS';
+export type Stop = 'MAX_EPOCHS' | 'MAX_STEPS' | 'PATIENCE' | 'MAX_SECONDS';
 
-/** Trains to the budget's end. Answers the parameters to publish: the best by validation, or the last without. */
-export async function fit(options: FitOptions): Promise<{ params: Float32Array; stop: Stop; progress: Progress }> {
+/** Trains to the budget's end. Answers the weights to publish: the best by validation, or the last without. */
+export async function fit(options: FitOptions): Promise<{ weights: Weights; stop: Stop; progress: Progress }> {
   const { spec, validate } = options;
-  const { maxEpochs, maxSeconds, patience } = spec.budget;
+  const { maxSeconds } = spec.budget;
   const began = performance.now();
   const seconds = () => options.from.seconds + (performance.now() - began) / 1000;
   const late = () => maxSeconds !== null && seconds() >= maxSeconds;
   const losses = { last: Number.NaN };
   let progress = options.from;
-  let stop: Stop = 'MAX_EPOCHS';
-  while (progress.epoch < maxEpochs) {
-    if (waited(progress, patience)) {
-      stop = 'PATIENCE';
-      break;
-    }
+  let stop = stopOf(progress, spec.budget);
+  while (!stop) {
+    await options.goOn?.(progress);
     const { state, trainLoss } = await runEpoch({ ...options, losses, late }, progress);
-    const validation = validate && (await validate(state.params));
+    const weights = weightsOf(state);
+    const validation = validate && (await validate(weights));
     if (validation && !Number.isFinite(validation.loss)) throw diverged(state.step, 'validation loss', trainLoss);
     const epoch = progress.epoch + 1;
     const score = validation && scoreOf(validation, spec.objective);
     const best =
-      score && (!progress.best || better(score, progress.best.score))
-        ? { params: state.params, score, epoch }
-        : progress.best;
+      score && (!progress.best || better(score, progress.best.score)) ? { ...weights, score, epoch } : progress.best;
     progress = { state, epoch, best, seconds: seconds() };
-    const { learningRate } = spec.optimizer;
+    const learningRate = rateAt(spec.schedule, Math.max(0, state.step - 1), horizonOf(options));
     options.onEpoch({ epoch, step: state.step, trainLoss, learningRate, validation }, progress);
-    if (late()) {
-      stop = 'MAX_SECONDS';
-      break;
-    }
+    stop = late() ? 'MAX_SECONDS' : stopOf(progress, spec.budget);
   }
-  return { params: progress.best?.params ?? progress.state.params, stop, progress };
+  return { weights: progress.best ?? weightsOf(progress.state), stop, progress };
 }
 
-/** True when the objective has not improved for `patience` epochs. */
-function waited({ epoch, best }: Progress, patience: number | null): boolean {
-  return patience !== null && best !== null && epoch - best.epoch >= patience;
+/** Why no further epoch follows; null when one does. Patience: epochs in a row without a better objective. */
+function stopOf({ state, epoch, best }: Progress, { maxEpochs, maxSteps, patience }: RunSpec['budget']): Stop | null {
+  if (epoch >= maxEpochs) return 'MAX_EPOCHS';
+  if (maxSteps !== undefined && state.step >= maxSteps) return 'MAX_STEPS';
+  return patience !== null && best !== null && epoch - best.epoch >= patience ? 'PATIENCE' : null;
 }
 
-/** One pass over the examples; cut short only when a wall-clock budget ends. */
+/** One pass over the examples, or its beginning where the budget of steps or seconds ends. */
 async function runEpoch(
   options: FitOptions & { losses: { last: number }; late: () => boolean },
   { state: start, epoch }: Progress,
 ) {
-  const { spec, trainer, examples, batchSize, pace, losses, late } = options;
+  const { spec, programs, examples, batchSize, losses, late } = options;
   const order = Random.from(spec.seed, `shuffle/${epoch}`).permutation(examples.count);
   const batches = new Epoch(examples, batchSize, order);
-  const { learningRate } = spec.optimizer;
-  let state = start;
+  const horizon = horizonOf(options);
+  const held = await options.hold(start);
   let lossSum = 0;
   let rows = 0;
-  for (let step = 0; step < batches.steps && !(step > 0 && late()); ) {
-    const steps = pace.next(batches.steps - step);
+  const end = Math.min(batches.steps, (spec.budget.maxSteps ?? Number.POSITIVE_INFINITY) - start.step);
+  for (let step = 0; step < end && !(step > 0 && late()); ) {
+    const { trainer, pace } = await programs.trainer(batches.lengthOf(step));
+    const steps = pace.next(Math.min(end - step, batches.alike(step)));
+    const learningRate = ratesOf(spec.schedule, { from: start.step + step, count: steps }, horizon);
     const chunk = { ...batches.chunk(step, steps), learningRate };
     const began = performance.now();
-    const result = await trainer.run(state, chunk);
+    const chunkLosses = await trainer.step(held, chunk);
     pace.measured(steps, performance.now() - began);
-    for (const [i, loss] of result.losses.entries()) {
-      if (!Number.isFinite(loss)) throw diverged(state.step + i + 1, 'training loss', losses.last);
+    for (const [i, loss] of chunkLosses.entries()) {
+      if (!Number.isFinite(loss)) throw diverged(start.step + step + i + 1, 'training loss', losses.last);
       lossSum += loss * batches.rowsIn(step + i);
       rows += batches.rowsIn(step + i);
       losses.last = loss;
     }
-    state = result.state;
     step += steps;
-    options.onStep(epoch + step / batches.steps);
+    options.onStep(epoch + step / batches.steps, start.step + step);
   }
+  const state = await held.read();
+  await held.close();
   return { state, trainLoss: lossSum / rows };
+}
+
+/** What the schedule of the learning rate depends on; nothing of it on the clock. */
+function horizonOf({ spec, examples, batchSize }: Pick<FitOptions, 'spec' | 'examples' | 'batchSize'>): Horizon {
+  const stepsPerEpoch = Math.ceil(examples.count / batchSize);
+  const { maxEpochs, maxSteps } = spec.budget;
+  const totalSteps = Math.min(maxEpochs * stepsPerEpoch, maxSteps ?? Number.POSITIVE_INFINITY);
+  return { learningRate: spec.optimizer.learningRate, totalSteps, stepsPerEpoch };
 }
 
 function diverged(step: number, what: string, last: number): JobFailure {

@@ -3,8 +3,7 @@
  * leak or a kill costs one run. It ends by itself when the trainer that started it dies, because its channel closes.
  */
 import { nodeRuntime } from '@anneal/edge/engine/node';
-import { availableEngines } from '../engine/index.ts';
-import { JobFailure } from '../failure.ts';
+import { JobFailure, outOfMemory, StoppedEarly, toldOfMemory } from '../failure.ts';
 import { Api, ApiError, StaleAttempt } from '../worker/api.ts';
 import { createLog } from '../worker/log.ts';
 import { type Outcome, type Report, Start } from '../worker/messages.ts';
@@ -14,7 +13,7 @@ import { train } from './train.ts';
 const BEAT_MS = 100;
 
 // Both load while the process waits for its claim.
-void availableEngines();
+void import('../engine/ort-cpu.ts'); // what most runs need
 const edge = nodeRuntime();
 edge.catch(() => {}); // whoever awaits it will see it; until then it must not end the process
 
@@ -48,7 +47,10 @@ async function run({ api: { url, key }, logLevel, checkpointSeconds, claim }: St
 function outcomeOf(error: unknown): Outcome {
   if (error instanceof StaleAttempt) return { kind: 'STALE' };
   if (error instanceof JobFailure) return { kind: 'FAILED', code: error.code, message: error.message };
+  if (error instanceof StoppedEarly) return { kind: 'STOPPED_EARLY' };
   if (error instanceof ApiError) return { kind: 'FAILED', code: 'API_REFUSED', message: error.message };
+  const memory = toldOfMemory(error instanceof Error ? error.message : String(error));
+  if (memory) return { kind: 'FAILED', ...outOfMemory(memory) };
   throw error;
 }
 

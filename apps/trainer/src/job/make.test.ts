@@ -127,6 +127,23 @@ describe('make', () => {
     expect(manifest.threshold).toBe(0.5);
   });
 
+  test('a budget of steps cuts the last epoch, and resuming before it changes nothing', async () => {
+    const fields = { batchSize: 32, budget: { maxEpochs: 100, maxSteps: 20, maxSeconds: null, patience: null } };
+    const saved: Progress[] = [];
+    const reports: EpochReport[] = [];
+    const onEpoch = (report: EpochReport, progress: Progress) => {
+      reports.push(report);
+      saved.push(progress);
+    };
+    const whole = await train(classes, fields, { onEpoch });
+    expect([whole.stop, whole.progress.state.step]).toEqual(['MAX_STEPS', 20]);
+    expect(reports.map(({ step }) => step)).toEqual([8, 16, 20]); // 240 rows are 8 batches
+    for (const from of [saved[0], saved[2]]) {
+      const resumed = await train(classes, fields, { from: from ?? null });
+      expect(sha256(resumed.artifact)).toBe(sha256(whole.artifact));
+    }
+  });
+
   test('ends at a wall-clock budget', async () => {
     const { stop, progress } = await train(classes, {
       budget: { maxEpochs: 100_000, maxSeconds: 0.05, patience: null },

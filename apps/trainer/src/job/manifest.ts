@@ -16,7 +16,7 @@ export function buildManifest(o: {
   dataset: Pick<Claim, 'columns' | 'missingValues'>;
 }): Manifest {
   const { spec, recipe, artifact, threshold, dataset } = o;
-  const categories = new Map(recipe.categorical.map((c) => [c.name, c.categories.filter((text) => text !== '')]));
+  const read = readBy(recipe);
   const used = new Set(spec.features.map((feature) => feature.name));
   const absent = spec.features.find((feature) => !dataset.columns.some((column) => column.name === feature.name));
   if (absent)
@@ -24,9 +24,8 @@ export function buildManifest(o: {
   const columns = dataset.columns
     .filter((column) => column.name !== spec.target)
     .map(({ name, kind, values }): ManifestColumn => {
-      const known = categories.get(name);
       const renamed = values && values.length > 0 ? { values } : {};
-      return { name, kind, used: used.has(name), ...(known ? { categories: known } : {}), ...renamed };
+      return { name, kind, used: used.has(name), ...read.get(name), ...renamed };
     });
   return Manifest.parse({
     formatVersion: 1,
@@ -41,4 +40,18 @@ export function buildManifest(o: {
     inputs: rawInputs(recipe),
     output: spec.task === 'REGRESSION' ? 'value' : 'probabilities',
   });
+}
+
+/** What the edge must know of a column to read it, by name. */
+function readBy(recipe: Recipe): Map<string, Partial<ManifestColumn>> {
+  switch (recipe.kind) {
+    case 'TENSOR':
+      return new Map([[recipe.name, { shape: recipe.shape }]]);
+    case 'TOKENS':
+      return new Map([[recipe.name, { maxLength: recipe.maxLength, vocabulary: recipe.vocabulary }]]);
+    case 'FEATURES':
+      return new Map(
+        recipe.categorical.map((c) => [c.name, { categories: c.categories.filter((text) => text !== '') }]),
+      );
+  }
 }

@@ -56,7 +56,7 @@ export async function publish(
   api: Api,
   attempt: Attempt,
   made: Made,
-  evaluated: { predictions: PredictionsFile; parity: Parity },
+  evaluated: { predictions: PredictionsFile; parity: Parity; score: number | null },
 ): Promise<number> {
   const { runId } = attempt;
   const predictions = new TextEncoder().encode(JSON.stringify(evaluated.predictions));
@@ -72,6 +72,7 @@ export async function publish(
     parity: evaluated.parity,
     wasmDigest: WASM_DIGEST,
     edgeBuild: EDGE_BUILD,
+    score: evaluated.score,
   });
   return number;
 }

@@ -2,10 +2,17 @@
 import type { OrtRuntime } from '@anneal/edge/engine';
 import { decodeTable, RunSpec } from '../contract.ts';
 import { type Engine, EngineError, openEngine } from '../engine/index.ts';
-import { JobFailure } from '../failure.ts';
+import { JobFailure, StoppedEarly } from '../failure.ts';
 import { type Api, ApiError } from '../worker/api.ts';
 import type { Log } from '../worker/log.ts';
-import { type Claim, type MetricPoint, reportMetrics, saveCheckpoint, upload } from '../worker/operations.ts';
+import {
+  type Claim,
+  type MetricPoint,
+  reportMetrics,
+  reportRung,
+  saveCheckpoint,
+  upload,
+} from '../worker/operations.ts';
 import { specDigestOf } from './artifact.ts';
 import { Aside } from './aside.ts';
 import { decodeCheckpoint, encodeCheckpoint, type Progress } from './checkpoint.ts';
@@ -14,6 +21,7 @@ import type { EpochReport } from './fit.ts';
 import { make } from './make.ts';
 import { evaluateAtEdge, publish } from './publish.ts';
 import { MetricReport } from './report.ts';
+import { objectiveOf } from './validate.ts';
 
 /** A claim with all that its job may touch. */
 export interface TrainJob {
@@ -44,8 +52,10 @@ export async function train(job: TrainJob): Promise<number> {
   const engine = await engineFor(spec, log);
   const from = await resume(job, spec, beat);
 
+  const scoreOf = ({ best }: Progress) => best && objectiveOf(best.score, spec.objective);
+  let score = from && scoreOf(from);
   const write = (points: MetricPoint[]) =>
-    reportMetrics(api, { runId, attempt, points, progress, engine: engine.name, device: engine.device });
+    reportMetrics(api, { runId, attempt, points, progress, engine: engine.name, device: engine.device, score });
   const metrics = new MetricReport(write);
   const checkpoints = new Checkpoints(job, specDigestOf(spec));
   const began = performance.now();
@@ -55,9 +65,18 @@ export async function train(job: TrainJob): Promise<number> {
     table,
     from,
     dataset: claim,
+    goOn: async (now) => {
+      if (!claim.rungs.includes(now.epoch)) return;
+      await metrics.flush(); // a trial that ends here writes no more
+      await askToGoOn(job, now.epoch, scoreOf(now));
+    },
     onBeat: beat,
-    onStep: (epochs) => beat(TRAINED * share(spec, epochs, (from?.seconds ?? 0) + (performance.now() - began) / 1000)),
+    onStep: (epochs, steps) => {
+      const seconds = (from?.seconds ?? 0) + (performance.now() - began) / 1000;
+      beat(TRAINED * share(spec, { epochs, steps, seconds }));
+    },
     onEpoch: (report, state) => {
+      score = scoreOf(state);
       metrics.add(report.step, pointsOf(report));
       checkpoints.offer(state);
     },
@@ -70,7 +89,7 @@ export async function train(job: TrainJob): Promise<number> {
   const evaluated = await evaluateAtEdge(await job.edge, made, beat);
   log.info('parity holds', { ...evaluated.parity });
   await metrics.flush();
-  return publish(api, { runId, attempt }, made, evaluated);
+  return publish(api, { runId, attempt }, made, { ...evaluated, score });
 }
 
 function parseSpec(spec: unknown): RunSpec {
@@ -104,9 +123,20 @@ async function resume({ api, claim, log }: TrainJob, spec: RunSpec, beat: () => 
   }
 }
 
+/** At a rung of its search, asks whether the run goes on. @throws StoppedEarly when it does not */
+async function askToGoOn({ api, claim, log }: TrainJob, epoch: number, score: number | null): Promise<void> {
+  if (score === null) return;
+  const { runId, attempt } = claim;
+  const proceeds = await reportRung(api, { runId, attempt, epoch, score });
+  log.info('rung reached', { epoch, score, proceeds });
+  if (!proceeds) throw new StoppedEarly(`The search ended this trial after epoch ${epoch}.`);
+}
+
 /** Share of the budget that is used up, by whichever limit comes first. */
-function share({ budget }: RunSpec, epochs: number, seconds: number): number {
-  return Math.min(1, Math.max(epochs / budget.maxEpochs, budget.maxSeconds === null ? 0 : seconds / budget.maxSeconds));
+function share({ budget }: RunSpec, used: { epochs: number; steps: number; seconds: number }): number {
+  const of = (part: number, limit: number | null | undefined) => (limit == null ? 0 : part / limit);
+  const shares = [used.epochs / budget.maxEpochs, of(used.steps, budget.maxSteps), of(used.seconds, budget.maxSeconds)];
+  return Math.min(1, Math.max(...shares));
 }
 
 /** Metrics of one epoch by their public names. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { better, macroF1, scoreOf, validateClasses, validateValues } from './validate.ts';
+import { better, macroF1, objectiveOf, scoreOf, validateClasses, validateValues } from './validate.ts';
 
 describe('validateClasses', () => {
   test('a binary logit is that of class 1', () => {
@@ -41,4 +41,13 @@ test('objectives compare in their own direction, ties go to the lower loss', () 
   expect(better(scoreOf(b, 'F1_MACRO'), scoreOf(a, 'F1_MACRO'))).toBe(false);
   expect(better(scoreOf(b, 'LOG_LOSS'), scoreOf(a, 'LOG_LOSS'))).toBe(true);
   expect(better(scoreOf(a, 'ACCURACY'), scoreOf(a, 'ACCURACY'))).toBe(false);
+});
+
+test('the score of an objective is in its own unit and direction', () => {
+  const a = { kind: 'CLASSES', loss: 0.4, accuracy: 0.9, f1_macro: 0.7 } as const;
+  const value = { kind: 'VALUES', loss: 0.25, rmse: 50, r2: 0.75 } as const;
+  expect(objectiveOf(scoreOf(a, 'LOG_LOSS'), 'LOG_LOSS')).toBe(0.4);
+  expect(objectiveOf(scoreOf(a, 'ACCURACY'), 'ACCURACY')).toBe(0.9);
+  expect(objectiveOf(scoreOf(a, 'F1_MACRO'), 'F1_MACRO')).toBe(0.7);
+  expect(objectiveOf(scoreOf(value, 'RMSE'), 'RMSE')).toBe(50);
 });

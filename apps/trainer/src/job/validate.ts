@@ -53,9 +53,14 @@ export function macroF1(labels: ArrayLike<number>, predicted: ArrayLike<number>,
 /** What an objective compares, smaller is better, the second settles ties: few rows tie often on accuracy. */
 export function scoreOf(validation: Validation, objective: Objective): [number, number] {
   const { loss } = validation;
-  if (validation.kind === 'VALUES') return [loss, loss]; // RMSE falls exactly when the MSE does
+  if (validation.kind === 'VALUES') return [validation.rmse, loss];
   if (objective === 'ACCURACY') return [-validation.accuracy, loss];
   return objective === 'F1_MACRO' ? [-validation.f1_macro, loss] : [loss, loss];
+}
+
+/** The objective's own value of such a score, in its own direction: what a search compares its trials by. */
+export function objectiveOf([score]: readonly [number, number], objective: Objective): number {
+  return objective === 'ACCURACY' || objective === 'F1_MACRO' ? -score : score;
 }
 
 /** True when `a` beats `b`. */

@@ -1,30 +1,42 @@
-/** AdamW as a graph fragment. */
+/** Adam and AdamW as graph fragments: they differ only in where weight decay comes in. */
 import type { Optimizer } from '../contract/run-spec.ts';
 import type { Value } from '../ir/builder.ts';
 import { GraphError } from '../ir/errors.ts';
 import * as op from '../ir/ops.ts';
 import type { Update } from './optimizer.ts';
 
-type Settings = Extract<Optimizer, { kind: 'ADAMW' }>;
+type Settings = Omit<Extract<Optimizer, { kind: 'ADAMW' }>, 'kind'>;
 
 /**
  * AdamW (Loshchilov and Hutter, https://arxiv.org/abs/1711.05101) as torch.optim.AdamW has it: weight decay is
  * decoupled from the gradient (p = p - lr wd p), here on matrices only. m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2; p
  * = p - lr (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + eps).
  */
-export function adamw({ beta1, beta2, epsilon, weightDecay }: Settings): Update {
+export function adamw(settings: Settings): Update {
+  return moments(settings, 'DECOUPLED');
+}
+
+/** Adam (Kingma and Ba, https://arxiv.org/abs/1412.6980) as torch.optim.Adam: g = dL/dp + wd p, then the same. */
+export function adam(settings: Settings): Update {
+  return moments(settings, 'IN_GRADIENT');
+}
+
+function moments({ beta1, beta2, epsilon, weightDecay }: Settings, decay: 'DECOUPLED' | 'IN_GRADIENT'): Update {
   return {
     slots: ['m', 'v'],
     weightDecay,
-    apply({ params, gradient: g, slots, step, learningRate, decayed }) {
-      if (!slots.m || !slots.v) throw new GraphError('AdamW needs the slots m and v');
+    apply({ params, gradient, slots, step, learningRate, decayed }) {
+      if (!slots.m || !slots.v) throw new GraphError('Adam needs the slots m and v');
+      const pull = decayed && decay === 'IN_GRADIENT' ? op.Mul(op.Mul(params, decayed), weightDecay) : null;
+      const g = pull ? op.Add(gradient, pull) : gradient;
       const m = op.Add(op.Mul(slots.m, beta1), op.Mul(g, 1 - beta1));
       const v = op.Add(op.Mul(slots.v, beta2), op.Mul(op.Mul(g, g), 1 - beta2));
       const t = op.Cast(step, params.type);
       const rate = op.Div(learningRate, biasCorrection(beta1, t));
       const deviation = op.Sqrt(op.Div(v, biasCorrection(beta2, t)));
       const change = op.Mul(op.Div(m, op.Add(deviation, epsilon)), rate);
-      const kept = decayed ? op.Mul(params, op.Sub(1, op.Mul(decayed, op.Mul(learningRate, weightDecay)))) : params;
+      const shrink = decayed && decay === 'DECOUPLED' ? op.Mul(decayed, op.Mul(learningRate, weightDecay)) : null;
+      const kept = shrink ? op.Mul(params, op.Sub(1, shrink)) : params;
       return { params: op.Sub(kept, change), slots: { m, v } };
     },
   };

@@ -7,12 +7,13 @@ import { encodeModel } from '../ir/encode.ts';
 import { numbersOf, tensorOf } from '../ir/tensor.ts';
 import { type Slot, updateOf } from './optimizer.ts';
 
-const engine = ortCpu({ threads: 1 });
+const engine = await ortCpu({ threads: 1 });
 
 interface Vectors {
   params: number[];
   m: number[];
   v: number[];
+  ema: number[];
 }
 
 /** Applies an optimiser's graph fragment repeatedly with the same gradient. */
@@ -29,7 +30,7 @@ async function update(optimizer: Optimizer, start: number[], g: number[], decays
   for (const name of fragment.slots) if (next.slots[name]) b.output(`${name}2`, next.slots[name]);
   const graph = await engine.graph(encodeModel(b.model()));
 
-  const now: Vectors = { params: start, m: start.map(() => 0), v: start.map(() => 0) };
+  const now: Vectors = { params: start, m: start.map(() => 0), v: start.map(() => 0), ema: [] };
   for (let t = 1; t <= steps; t++) {
     const used = ['params', ...fragment.slots] as const;
     const results = await graph.run([
@@ -81,6 +82,72 @@ describe('SGD', () => {
     const plain = { kind: 'SGD', learningRate: 1, momentum: 0, weightDecay: 0 } as const;
     expect(updateOf(plain).slots).toEqual([]);
     expect(updateOf({ ...plain, momentum: 0.5 }).slots).toEqual(['m']);
+  });
+});
+
+describe('SGD with Nesterov momentum', () => {
+  test('looks ahead', async () => {
+    const optimizer = { kind: 'SGD', learningRate: 0.01, momentum: 0.9, nesterov: true, weightDecay: 0.1 } as const;
+    const { params } = await update(optimizer, START, GRADIENT, DECAYS, 7);
+    const expected = START.map((start, i) => {
+      let [p, m] = [start, 0];
+      for (let t = 0; t < 7; t++) {
+        const g = (GRADIENT[i] ?? 0) + 0.1 * (DECAYS[i] ?? 0) * p;
+        m = 0.9 * m + g;
+        p -= 0.01 * (g + 0.9 * m);
+      }
+      return p;
+    });
+    close(params, expected);
+  });
+});
+
+describe('Adam', () => {
+  test('takes weight decay into the gradient', async () => {
+    const optimizer = {
+      kind: 'ADAM',
+      learningRate: 0.01,
+      beta1: 0.9,
+      beta2: 0.99,
+      epsilon: 1e-8,
+      weightDecay: 0.1,
+    } as const;
+    const { params } = await update(optimizer, START, GRADIENT, DECAYS, 7);
+    const expected = START.map((start, i) => {
+      let [p, m, v] = [start, 0, 0];
+      for (let t = 1; t <= 7; t++) {
+        const g = (GRADIENT[i] ?? 0) + 0.1 * (DECAYS[i] ?? 0) * p;
+        m = 0.9 * m + 0.1 * g;
+        v = 0.99 * v + 0.01 * g * g;
+        p -= (0.01 * (m / (1 - 0.9 ** t))) / (Math.sqrt(v / (1 - 0.99 ** t)) + 1e-8);
+      }
+      return p;
+    });
+    close(params, expected);
+  });
+});
+
+describe('Lion', () => {
+  test('moves by the sign, and shrinks what decays', async () => {
+    const optimizer = { kind: 'LION', learningRate: 0.01, beta1: 0.9, beta2: 0.99, weightDecay: 0.1 } as const;
+    const { params, m } = await update(optimizer, START, GRADIENT, DECAYS, 7);
+    const expected = START.map((start, i) => {
+      const g = GRADIENT[i] ?? 0;
+      let [p, momentum] = [start, 0];
+      for (let t = 0; t < 7; t++) {
+        p -= 0.01 * (Math.sign(0.9 * momentum + 0.1 * g) + 0.1 * (DECAYS[i] ?? 0) * p);
+        momentum = 0.99 * momentum + 0.01 * g;
+      }
+      return { p, momentum };
+    });
+    close(
+      params,
+      expected.map(({ p }) => p),
+    );
+    close(
+      m,
+      expected.map(({ momentum }) => momentum),
+    );
   });
 });
 

@@ -5,11 +5,12 @@
  */
 import type { Optimizer } from '../contract/run-spec.ts';
 import type { Value } from '../ir/builder.ts';
-import { adamw } from './adamw.ts';
+import { adam, adamw } from './adamw.ts';
+import { lion } from './lion.ts';
 import { sgd } from './sgd.ts';
 
-/** Vectors that an optimiser remembers beside the parameters: first and second moment. */
-export type Slot = 'm' | 'v';
+/** Vectors that are kept beside the parameters: first and second moment, and the moving average of the parameters. */
+export type Slot = 'm' | 'v' | 'ema';
 
 /** What one update sees; all vectors have the shape [P]. */
 export interface UpdateInput {
@@ -39,5 +40,14 @@ export interface Update {
 
 /** The graph fragment for an optimiser of the RunSpec. */
 export function updateOf(optimizer: Optimizer): Update {
-  return optimizer.kind === 'SGD' ? sgd(optimizer) : adamw(optimizer);
+  switch (optimizer.kind) {
+    case 'SGD':
+      return sgd(optimizer);
+    case 'ADAM':
+      return adam(optimizer);
+    case 'ADAMW':
+      return adamw(optimizer);
+    case 'LION':
+      return lion(optimizer);
+  }
 }

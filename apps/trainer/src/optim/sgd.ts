@@ -8,9 +8,9 @@ type Settings = Extract<Optimizer, { kind: 'SGD' }>;
 
 /**
  * SGD as torch.optim.SGD has it: g = dL/dp + wd p; m = mu m + g; p = p - lr m. Weight decay is the L2 term in the
- * gradient (not decoupled), on matrices only. Without momentum there is no m.
+ * gradient (not decoupled), on matrices only. Without momentum there is no m. Nesterov: p = p - lr (g + mu m).
  */
-export function sgd({ momentum, weightDecay }: Settings): Update {
+export function sgd({ momentum, nesterov = false, weightDecay }: Settings): Update {
   return {
     slots: momentum > 0 ? ['m'] : [],
     weightDecay,
@@ -19,7 +19,8 @@ export function sgd({ momentum, weightDecay }: Settings): Update {
       if (momentum === 0) return { params: op.Sub(params, op.Mul(g, learningRate)), slots: {} };
       if (!slots.m) throw new GraphError('SGD with momentum needs the slot m');
       const m = op.Add(op.Mul(slots.m, momentum), g);
-      return { params: op.Sub(params, op.Mul(m, learningRate)), slots: { m } };
+      const direction = nesterov ? op.Add(g, op.Mul(m, momentum)) : m;
+      return { params: op.Sub(params, op.Mul(direction, learningRate)), slots: { m } };
     },
   };
 }

@@ -36,6 +36,15 @@ describe('compareClasses', () => {
     expect(() => compareClasses(sides([0.2, Number.NaN], [0.2, 0.8]), labels, binary)).toThrow('the edge says NaN');
   });
 
+  test('allows GPUs and TensorFlow.js ten times as much', () => {
+    const labels = { edge: [1], trained: [1] };
+    const apart = { edge: [0.2, 0.8], trained: [0.2, 0.8005] };
+    for (const engine of ['ORT_WEBGPU', 'ORT_CUDA', 'TFJS'])
+      expect(compareClasses({ engine, ...apart }, labels, binary)).toMatchObject({ engine, tolerance: 1e-3 });
+    for (const engine of ['ORT_CPU', 'ORT_WASM'])
+      expect(() => compareClasses({ engine, ...apart }, labels, binary)).toThrow('beyond 0.0001 + 0.0001|b|');
+  });
+
   test('no rows: nothing to agree on', () => {
     expect(compareClasses(sides([], []), { edge: [], trained: [] }, binary)).toMatchObject({ labelAgreement: null });
   });

@@ -1,9 +1,10 @@
 /** One job process: started, told its claim, listened to, killed. Knows no API and no lease. */
 import { type ChildProcess, fork } from 'node:child_process';
+import { toldOfMemory } from '../failure.ts';
 import { type Outcome, Report, type Start } from './messages.ts';
 
 /** How a job process ended: by its own word, or without one. */
-export type Ending = Outcome | { kind: 'CRASHED'; message: string };
+export type Ending = Outcome | { kind: 'CRASHED'; message: string } | { kind: 'OUT_OF_MEMORY'; message: string };
 
 /** Of a crashed job's stderr: enough for a stack trace, too little to fill a database. */
 const STDERR_TAIL = 2000;
@@ -21,12 +22,15 @@ export class JobProcess {
   readonly #process: ChildProcess;
   #outcome: Outcome | undefined;
   #stderr = '';
+  #toldOfMemory: string | undefined;
 
   constructor(module: URL) {
     // stdout carries the job's log lines, to where ours go; stderr is kept for the post-mortem.
     this.#process = fork(module, [], { stdio: ['ignore', process.stderr, 'pipe', 'ipc'] });
     this.#process.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL);
+      this.#stderr += text;
+      this.#toldOfMemory ??= toldOfMemory(this.#stderr); // V8's last words are longer than what is kept
+      this.#stderr = this.#stderr.slice(-STDERR_TAIL);
       process.stderr.write(text);
     });
     this.#process.on('message', (message) => this.#hear(message));
@@ -67,6 +71,10 @@ export class JobProcess {
 
   #crash(code: number | null, signal: NodeJS.Signals | null): Ending {
     const how = signal ? `was ended by ${signal}` : `exited with code ${code}`;
+    if (this.#toldOfMemory) return { kind: 'OUT_OF_MEMORY', message: this.#toldOfMemory };
+    // Whoever runs out of memory is killed by the system without a word; nobody else sends this signal but we.
+    if (signal === 'SIGKILL' && !this.#process.killed)
+      return { kind: 'OUT_OF_MEMORY', message: `most likely so, for the job process ${how}` };
     return { kind: 'CRASHED', message: `the job process ${how}. ${this.#stderr.trim()}`.trim() };
   }
 }

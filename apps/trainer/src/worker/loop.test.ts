@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { PredictionsFile } from '@anneal/api/contract';
 import { Manifest } from '@anneal/edge/contract';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RunSpec, Table } from '../contract.ts';
 import { column, runSpec, table } from '../data/testing.ts';
 import { Random } from '../random.ts';
@@ -49,6 +50,7 @@ beforeEach(async () => {
   end = new AbortController();
 });
 afterEach(async () => {
+  vi.unstubAllEnvs();
   end.abort();
   await running;
   await played.close();
@@ -88,7 +90,8 @@ describe('the loop', () => {
     await played.until(() => run.points.length > 0);
     process.kill(pidOf(), 'SIGKILL');
     await played.until(() => run.status === 'FAILED');
-    expect(run.error).toEqual({ code: 'JOB_CRASHED', message: 'the job process was ended by SIGKILL.' });
+    // the system's own way to end what takes too much memory; nobody else is expected to
+    expect(run.error).toMatchObject({ code: 'OUT_OF_MEMORY', message: expect.stringContaining('ended by SIGKILL') });
     const next = played.queue('next', small, quick);
     await played.until(() => next.status === 'SUCCEEDED');
   });
@@ -99,6 +102,51 @@ describe('the loop', () => {
     startTrainer({ jobModule });
     await played.until(() => run.status === 'FAILED');
     expect(run.error).toMatchObject({ code: 'JOB_CRASHED', message: expect.stringContaining('MODULE_NOT_FOUND') });
+  });
+
+  const limited = existsSync('/proc/self/status') && existsSync('/usr/bin/prlimit');
+  test.runIf(limited)('runs that need more memory than there is fail with advice', async () => {
+    // fails in V8 before the first step, and in onnxruntime within it
+    const sizes = [
+      [8192, 8192, 8192],
+      [3000, 3000],
+    ];
+    const runs = sizes.map((hidden) =>
+      played.queue(`${hidden}`, small, { ...quick, architecture: { mlp: { hidden } } }),
+    );
+    startTrainer({ jobModule: new URL('./testing-short-of-memory.ts', import.meta.url) });
+    for (const run of runs) await played.until(() => run.status === 'FAILED');
+    for (const { error } of runs)
+      expect(error).toMatchObject({ code: 'OUT_OF_MEMORY', message: expect.stringContaining('batchSize') });
+    expect(runs[0]?.error?.message).not.toBe(runs[1]?.error?.message);
+  });
+
+  test('a job that fills its heap fails its run for want of memory', async () => {
+    vi.stubEnv('NODE_OPTIONS', '--max-old-space-size=64'); // megabytes
+    const run = played.queue('hoarder', small, quick);
+    startTrainer({ jobModule: new URL('./testing-hoarder.ts', import.meta.url) });
+    await played.until(() => run.status === 'FAILED');
+    expect(run.error).toMatchObject({ code: 'OUT_OF_MEMORY', message: expect.stringContaining('heap') });
+  });
+
+  test('a trial asks at its rungs and ends where its search stops it', async () => {
+    const held: Table = { ...small, split: small.split.map((part, i) => (part === 0 && i % 5 === 1 ? 1 : part)) };
+    const spec = { ...quick, objective: 'LOG_LOSS' as const };
+    const [stopped, whole] = [played.queue('stopped', held, spec), played.queue('whole', held, spec)];
+    stopped.rungs = new Map([
+      [2, 'PROCEEDS'],
+      [5, 'STOPS'],
+    ]);
+    whole.rungs = new Map([[5, 'PROCEEDS']]);
+    startTrainer();
+    await played.until(() => whole.status === 'SUCCEEDED');
+    expect({ status: stopped.status, completed: stopped.completed }).toEqual({ status: 'CANCELED', completed: null });
+    const losses = (run: typeof whole) => run.points.filter(({ name }) => name === 'validation_loss');
+    expect(losses(stopped)).toHaveLength(5);
+    expect(losses(stopped)).toEqual(losses(whole).slice(0, 5));
+    expect(whole.completed?.score).toBe(Math.min(...losses(whole).map(({ value }) => value)));
+    expect(played.calls.filter((name) => name === 'reportRung')).toHaveLength(3);
+    expect(played.calls).not.toContain('failRun');
   });
 
   test('an attempt that was replaced stops and writes nothing more', async () => {

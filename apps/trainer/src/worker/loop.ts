@@ -2,7 +2,7 @@
  * The trainer's loop: claim, run in a process of its own, keep the lease, settle the outcome, next.
  * Knows nothing of training and no SQL.
  */
-import type { FailureCode } from '../failure.ts';
+import { type FailureCode, outOfMemory } from '../failure.ts';
 import { type Api, pause, StaleAttempt } from './api.ts';
 import { type Ending, JOB_MODULE, JobProcess } from './child.ts';
 import type { Log } from './log.ts';
@@ -20,9 +20,9 @@ export interface LoopOptions {
   signal: AbortSignal;
   /** Seconds that the API may hold a claim open. */
   waitSeconds?: number;
-  /** One small UPDATE a second: cheap, and a cancel takes effect within it. The lease alone would do with 3 s. */
+  /** A cancel takes effect within it, for two small UPDATEs a second; the lease alone would do with one in 3 s. */
   heartbeatMs?: number;
-  /** A job that reports no step for so long is hung; real steps take milliseconds, chunks 150 ms. */
+  /** A job that reports no step for so long is hung; real steps take milliseconds, chunks 300 ms. */
   stallMs?: number;
   /** A killed run loses at most so much training; an upload every half minute costs nothing. */
   checkpointSeconds?: number;
@@ -81,12 +81,15 @@ function failureOf(verdict: Verdict): { code: FailureCode | string; message: str
   switch (verdict.kind) {
     case 'COMPLETED':
     case 'STALE':
+    case 'STOPPED_EARLY': // the API decided it
     case 'SHUTDOWN': // the lease ends within seconds; the next trainer goes on from the last checkpoint
       return null;
     case 'FAILED':
       return { code: verdict.code, message: verdict.message };
     case 'CRASHED':
       return { code: 'JOB_CRASHED', message: verdict.message };
+    case 'OUT_OF_MEMORY':
+      return outOfMemory(verdict.message);
     case 'STALLED':
       return { code: 'JOB_STALLED', message: 'The job reported no step for minutes and was killed.' };
     case 'CANCEL_REQUESTED':
@@ -107,7 +110,7 @@ async function settle(claim: Claim, failure: { code: string; message: string }, 
 
 /** Heartbeats until the run is lost, canceled or hung. A failed heartbeat is repeated: the lease outlasts several. */
 async function keepLease(claim: Claim, job: JobProcess, options: LoopOptions, over: AbortSignal): Promise<Verdict> {
-  const { api, log, heartbeatMs = 1000, stallMs = 180_000 } = options;
+  const { api, log, heartbeatMs = 500, stallMs = 180_000 } = options;
   const { runId, attempt } = claim;
   const lease = { signal: over, timeoutMs: (claim.leaseSeconds * 1000) / 2 };
   while (!over.aborted) {

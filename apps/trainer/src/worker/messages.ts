@@ -18,6 +18,7 @@ export const Report = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('COMPLETED'), number: z.int() }),
   z.strictObject({ kind: z.literal('FAILED'), code: z.string(), message: z.string() }),
   z.strictObject({ kind: z.literal('STALE') }),
+  z.strictObject({ kind: z.literal('STOPPED_EARLY') }),
 ]);
 export type Report = z.infer<typeof Report>;
 /** How a job says that it ended. */

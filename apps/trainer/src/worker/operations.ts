@@ -5,7 +5,7 @@ import { type Api, ApiError, type CallOptions } from './api.ts';
 /** A column of the dataset version as the API parsed it; more fields than these may come. */
 export const DatasetColumn = z.object({
   name: z.string(),
-  kind: z.enum(['NUMERIC', 'CATEGORICAL', 'TEXT', 'IGNORE']),
+  kind: z.enum(['NUMERIC', 'CATEGORICAL', 'TEXT', 'TENSOR', 'TOKENS', 'IGNORE']),
   values: z.array(z.object({ from: z.string(), to: z.string() })).nullish(),
 });
 
@@ -20,6 +20,8 @@ export const Claim = z.object({
   columns: z.array(DatasetColumn),
   missingValues: z.array(z.string()),
   checkpoint: z.object({ url: z.string(), step: z.int().min(0) }).nullable(),
+  /** Epochs after which the run's search decides whether it goes on; none outside successive halving. */
+  rungs: z.array(z.int().positive()),
 });
 export type Claim = z.infer<typeof Claim>;
 
@@ -46,7 +48,7 @@ export async function claimRun(
   signal?: AbortSignal,
 ): Promise<Claim | null> {
   const document = `mutation ClaimRun($input: ClaimRunInput!) { claimRun(input: $input) { claim {
-    runId attempt leaseSeconds spec datasetUrl columns missingValues checkpoint { url step } } ${ERRORS} } }`;
+    runId attempt leaseSeconds spec datasetUrl columns missingValues checkpoint { url step } rungs } ${ERRORS} } }`;
   const timeoutMs = (input.waitSeconds + 15) * 1000;
   const payload = await api.mutate(document, input, z.object({ claim: Claim.nullable() }), { signal, timeoutMs });
   return payload.claim;
@@ -62,10 +64,23 @@ export async function heartbeatRun(api: Api, input: Attempt & { progress: number
 /** Appends points; a point that is there already stays as it is. */
 export async function reportMetrics(
   api: Api,
-  input: Attempt & { points: MetricPoint[]; progress: number; engine: string; device: string },
+  input: Attempt & {
+    points: MetricPoint[];
+    progress: number;
+    engine: string;
+    device: string;
+    /** The objective on VALIDATION at its best so far; null while there is none. */
+    score: number | null;
+  },
 ): Promise<void> {
   const document = `mutation ReportMetrics($input: ReportMetricsInput!) { reportMetrics(input: $input) { ${ERRORS} } }`;
   await api.mutate(document, input, Nothing);
+}
+
+/** Says how the run stands after so many epochs; answers whether its search lets it go on. */
+export async function reportRung(api: Api, input: Attempt & { epoch: number; score: number }): Promise<boolean> {
+  const document = `mutation ReportRung($input: ReportRungInput!) { reportRung(input: $input) { proceeds ${ERRORS} } }`;
+  return (await api.mutate(document, input, z.object({ proceeds: z.boolean() }))).proceeds;
 }
 
 /** Names stored bytes as the state to go on from. */
@@ -85,6 +100,7 @@ export async function completeRun(
     parity: unknown;
     wasmDigest: string;
     edgeBuild: string;
+    score: number | null;
   },
 ): Promise<{ id: string; number: number }> {
   const document = `mutation CompleteRun($input: CompleteRunInput!) {

@@ -23,6 +23,8 @@ export interface PlayedRun {
   points: MetricPoint[];
   progress: number;
   checkpoint: { step: number; digest: string } | null;
+  /** Epochs after which it has to ask, and the answers. */
+  rungs: Map<number, 'PROCEEDS' | 'STOPS'>;
   completed: Record<string, unknown> | null;
 }
 
@@ -90,7 +92,7 @@ export class PlayedApi {
   queueRaw(id: string, spec: unknown, digest: string): PlayedRun {
     const run: PlayedRun = {
       ...{ id, spec, table: digest, status: 'QUEUED', attempt: 0, cancelRequested: false, error: null },
-      ...{ columns: [], points: [], progress: 0, checkpoint: null, completed: null },
+      ...{ columns: [], points: [], progress: 0, checkpoint: null, rungs: new Map(), completed: null },
     };
     this.runs.set(id, run);
     this.#changed();
@@ -152,6 +154,11 @@ export class PlayedApi {
       case 'reportMetrics':
         run.points.push(...(input.points ?? []));
         return {};
+      case 'reportRung': {
+        const proceeds = run.rungs.get(Number(input.epoch)) === 'PROCEEDS';
+        if (!proceeds) run.status = 'CANCELED';
+        return { proceeds };
+      }
       case 'saveCheckpoint': {
         const bytes = this.blobs.get(String(input.uploadToken)) ?? Buffer.alloc(0);
         run.checkpoint = { step: Number(input.step), digest: this.#store(bytes) };
@@ -179,7 +186,7 @@ export class PlayedApi {
     const { checkpoint } = run;
     return {
       ...{ runId: run.id, attempt: run.attempt, leaseSeconds: 10, spec: run.spec, datasetUrl: `/blobs/${run.table}` },
-      ...{ columns: run.columns, missingValues: [] },
+      ...{ columns: run.columns, missingValues: [], rungs: [...run.rungs.keys()] },
       checkpoint: checkpoint && { url: `/blobs/${checkpoint.digest}`, step: checkpoint.step },
     };
   }

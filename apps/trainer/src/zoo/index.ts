@@ -2,15 +2,36 @@
  * The zoo: architecture key -> network. A new architecture is a key of the contract, a file here and a row in the
  * table.
  */
-import type { Architecture, Task } from '../contract/run-spec.ts';
+
+import type { Task } from '../contract/run-spec.ts';
+import { ARCHITECTURES, type Architecture, type ArchitectureName, type Hyperparameters } from '../contract/run-spec.ts';
+import { GraphError } from '../ir/errors.ts';
+import { cnn } from './cnn.ts';
+import { inception } from './inception.ts';
 import { mlp } from './mlp.ts';
+import type { Sizes } from './module.ts';
 import type { Network } from './network.ts';
+import { resnet } from './resnet.ts';
+import { transformer } from './transformer.ts';
 
-export type { Network, Parameter } from './network.ts';
+export type { Network, NetworkInput, Parameter, Weights } from './network.ts';
 
-/** The network of an architecture for so many features and logits. */
-export function zoo(architecture: Architecture, size: { inputs: number; outputs: number }): Network {
-  return mlp(architecture.mlp, size);
+type Zoo = { readonly [name in ArchitectureName]: (hyperparameters: Hyperparameters[name], sizes: Sizes) => Network };
+
+const ZOO: Zoo = { mlp, cnn, resnet, inception, transformer };
+
+/** The network of an architecture for such rows and so many logits. @throws GraphError where it does not read them */
+export function zoo(architecture: Architecture, sizes: Sizes): Network {
+  for (const name of ARCHITECTURES) {
+    const network = built(name, architecture, sizes);
+    if (network) return network;
+  }
+  throw new GraphError(`zoo: expected one of ${ARCHITECTURES.join(', ')}; got ${Object.keys(architecture).join(', ')}`);
+}
+
+function built<N extends ArchitectureName>(name: N, all: Partial<Hyperparameters>, sizes: Sizes): Network | undefined {
+  const hyperparameters = all[name];
+  return hyperparameters && ZOO[name](hyperparameters, sizes);
 }
 
 /** Logits per row: one for BINARY (of class index 1) and REGRESSION, else one per class. */

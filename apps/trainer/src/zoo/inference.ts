@@ -7,7 +7,7 @@ import { GraphBuilder, type Value } from '../ir/builder.ts';
 import { encodeModel } from '../ir/encode.ts';
 import { GraphError } from '../ir/errors.ts';
 import * as op from '../ir/ops.ts';
-import { type Network, parameterSize } from './network.ts';
+import { type Network, type Parameter, parameterSize, rowShape, rowType, type Weights } from './network.ts';
 import { unflatten } from './unflatten.ts';
 
 /** Name and width of what a task's users read. */
@@ -16,9 +16,12 @@ export type OutputName = 'probabilities' | 'value';
 /** A network without weights, ready to be asked with any. */
 export interface EvaluationProgram {
   readonly kind: 'EVALUATION';
-  /** An ONNX file: params [P], x [N,inputs] -> logits [N,outputs], output. */
+  /** An ONNX file: params [P], buffers [Q] (if the network has any), x [N,...row] -> logits [N,outputs], output. */
   readonly model: Uint8Array<ArrayBuffer>;
   readonly network: Network;
+  /** Shape of one row of x. */
+  readonly row: readonly number[];
+  readonly xType: 'FLOAT' | 'INT32';
   readonly output: OutputName;
 }
 
@@ -36,29 +39,46 @@ export function outputName(task: Task): OutputName {
   return task === 'REGRESSION' ? 'value' : 'probabilities';
 }
 
-/**
- * Appends the trained network to features FLOAT [N,inputs], its weights as named initializers; answers `head` of it.
- */
-export function infer(x: Value, o: { network: Network; params: Float32Array; task: Task }): Value {
-  const { network, params, task } = o;
-  if (params.length !== network.parameterCount)
-    throw new GraphError(`infer: expected ${network.parameterCount} parameters; got ${params.length}`);
-  let at = 0;
-  const weights = network.parameters.map((parameter) => {
-    const part = params.subarray(at, at + parameterSize(parameter));
-    at += part.length;
-    return x.graph.initializer(parameter.name, 'FLOAT', parameter.shape, part);
-  });
-  return head(network.forward(x, weights), task);
+/** Appends the trained network to rows x [N,...row], its weights as named initializers; answers `head` of it. */
+export function infer(x: Value, o: { network: Network; weights: Weights; task: Task }): Value {
+  const { network, weights, task } = o;
+  const parameters = initializers(x, network.parameters, weights.params, 'parameters');
+  const buffers = initializers(x, network.buffers, weights.buffers, 'buffers');
+  return head(network.forward(x, parameters, buffers, { kind: 'INFERENCE' }).logits, task);
 }
 
 /** The graph that judges a network on any number of rows at any moment of its training. */
-export function compileEvaluation({ network, task }: { network: Network; task: Task }): EvaluationProgram {
+export function compileEvaluation(o: {
+  network: Network;
+  task: Task;
+  length?: number;
+  gpu?: boolean;
+}): EvaluationProgram {
+  const { network, task } = o;
   const g = new GraphBuilder('evaluation');
   const params = g.input('params', 'FLOAT', [network.parameterCount]);
-  const x = g.input('x', 'FLOAT', ['N', network.inputs]);
-  const logits = network.forward(x, unflatten(params, network));
+  const state = network.bufferCount > 0 ? g.input('buffers', 'FLOAT', [network.bufferCount]) : null;
+  const [row, xType] = [rowShape(network.input, o.length), rowType(network.input)];
+  const x = g.input('x', xType, ['N', ...row]);
+  const buffers = state ? unflatten(state, network.buffers, o) : [];
+  const { logits } = network.forward(x, unflatten(params, network.parameters, o), buffers, { kind: 'INFERENCE' });
   g.output('logits', logits);
   g.output('output', head(logits, task));
-  return { kind: 'EVALUATION', model: encodeModel(g.model()), network, output: outputName(task) };
+  return { kind: 'EVALUATION', model: encodeModel(g.model()), network, row, xType, output: outputName(task) };
+}
+
+function initializers(
+  x: Value,
+  tensors: readonly Pick<Parameter, 'name' | 'shape'>[],
+  flat: Float32Array,
+  what: 'parameters' | 'buffers',
+): Value[] {
+  const expected = tensors.reduce((sum, tensor) => sum + parameterSize(tensor), 0);
+  if (flat.length !== expected) throw new GraphError(`infer: expected ${expected} ${what}; got ${flat.length}`);
+  let at = 0;
+  return tensors.map((tensor) => {
+    const part = flat.subarray(at, at + parameterSize(tensor));
+    at += part.length;
+    return x.graph.initializer(tensor.name, 'FLOAT', tensor.shape, part);
+  });
 }

@@ -1,46 +1,43 @@
-/** The multilayer perceptron: linear layers with ReLU between them. */
-import type { Architecture } from '../contract/run-spec.ts';
+/** The multilayer perceptron: linear layers with ReLU between them. Reads anything: tensors flat, tokens as a bag. */
+import type { Hyperparameters } from '../contract/run-spec.ts';
 import type { Value } from '../ir/builder.ts';
-import { GraphError } from '../ir/errors.ts';
 import * as op from '../ir/ops.ts';
-import { type Network, networkOf, type Parameter } from './network.ts';
+import { sizeOf } from '../ir/shapes.ts';
+import { linearUniform } from './initialisers.ts';
+import { meanOfTokens, tokenMask } from './layers/embedding.ts';
+import { linear, uniformStart } from './layers/linear.ts';
+import { type Module, network, type Sizes } from './module.ts';
+import { type Network, type NetworkInput, rowShape } from './network.ts';
 
 /** inputs -> hidden... -> outputs; an empty list of hidden sizes is linear (or logistic) regression. */
-export function mlp({ hidden }: Architecture['mlp'], size: { inputs: number; outputs: number }): Network {
-  const widths = [size.inputs, ...hidden, size.outputs];
-  const layers = widths.slice(1).map((outputs, index) => ({ inputs: widths[index] ?? 0, outputs }));
-  return networkOf({
-    architecture: { mlp: { hidden } },
-    ...size,
-    parameters: layers.flatMap(({ inputs, outputs }, index) => linear(`layer${index}`, inputs, outputs)),
-    forward: (x, parameters) => forward(x, parameters, layers.length),
+export function mlp({ hidden }: Hyperparameters['mlp'], sizes: Sizes): Network {
+  const widths = [...hidden, sizes.outputs];
+  return network({ mlp: { hidden } }, sizes, (m, x) => {
+    let a = x;
+    for (const [i, outputs] of widths.entries()) {
+      const z =
+        i === 0 ? first(m, a, sizes.input, outputs) : linear(m, `layer${i}`, a, { outputs, start: uniformStart });
+      a = i < hidden.length ? m.scope(`layer${i}`, () => op.Relu(z)) : z;
+    }
+    return a;
   });
 }
 
-/**
- * Weight [inputs,outputs] and bias [outputs], initialised as PyTorch's nn.Linear: both uniform in +-1/sqrt(inputs),
- * which is Kaiming-uniform with a = sqrt(5) (https://pytorch.org/docs/stable/generated/torch.nn.Linear.html).
- */
-function linear(name: string, inputs: number, outputs: number): Parameter[] {
-  const bound = 1 / Math.sqrt(inputs);
-  const draw: Parameter['draw'] = (random) => random.uniform(-bound, bound);
-  return [
-    { name: `${name}.weight`, shape: [inputs, outputs], decays: true, draw },
-    { name: `${name}.bias`, shape: [outputs], decays: false, draw },
-  ];
+/** The layer over one row of input: [N,...row] -> [N,outputs] */
+function first(m: Module, x: Value, input: NetworkInput, outputs: number): Value {
+  if (input.kind === 'TOKENS') return bag(m, x, { vocabulary: input.vocabulary, outputs });
+  const flat = x.shape.length === 2 ? x : op.Reshape(x, [x.shape[0] ?? 1, sizeOf(rowShape(input))]);
+  return linear(m, 'layer0', flat, { outputs, start: uniformStart });
 }
 
-function forward(x: Value, parameters: readonly Value[], layers: number): Value {
-  let activation = x;
-  for (let layer = 0; layer < layers; layer++) {
-    const [weight, bias] = parameters.slice(2 * layer);
-    if (!weight || !bias)
-      throw new GraphError(`mlp: layer ${layer} has no parameters; got ${parameters.length} values`);
-    const input = activation;
-    activation = x.graph.scope(`layer${layer}`, () => {
-      const logits = op.Gemm(input, weight, { c: bias });
-      return layer < layers - 1 ? op.Relu(logits) : logits;
-    });
-  }
-  return activation;
+/**
+ * A linear layer over how often each token occurs, as a share of the sequence: the mean of the tokens' rows of its
+ * weight. Order is lost. Initialised as in fastText (Joulin et al. 2016, https://arxiv.org/abs/1607.01759).
+ */
+function bag(m: Module, ids: Value, { vocabulary, outputs }: { vocabulary: number; outputs: number }): Value {
+  return m.scope('layer0', () => {
+    const start = linearUniform(outputs ** 2); // uniform in +-1/outputs
+    const rows = op.Gather(m.parameter('weight', [vocabulary, outputs], start), ids, 0); // [N,T,outputs]
+    return op.Add(meanOfTokens(rows, tokenMask(ids)), m.parameter('bias', [outputs], start));
+  });
 }

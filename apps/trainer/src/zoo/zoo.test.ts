@@ -9,11 +9,11 @@ import { Random } from '../random.ts';
 import { outputWidth, zoo } from './index.ts';
 import { compileEvaluation, infer, outputName } from './inference.ts';
 
-const engine = ortCpu({ threads: 1 });
+const engine = await ortCpu({ threads: 1 });
 
 describe('mlp', () => {
   test('has the parameters that its widths say', () => {
-    const network = zoo({ mlp: { hidden: [128, 64] } }, { inputs: 20, outputs: 1 });
+    const network = zoo({ mlp: { hidden: [128, 64] } }, { input: { kind: 'FEATURES', width: 20 }, outputs: 1 });
     expect(network.parameters.map(({ name, shape }) => `${name} ${shape}`)).toEqual([
       'layer0.weight 20,128',
       'layer0.bias 128',
@@ -23,11 +23,11 @@ describe('mlp', () => {
       'layer2.bias 1',
     ]);
     expect(network.parameterCount).toBe(20 * 128 + 128 + 128 * 64 + 64 + 64 + 1);
-    expect(zoo({ mlp: { hidden: [] } }, { inputs: 3, outputs: 4 }).parameterCount).toBe(16);
+    expect(zoo({ mlp: { hidden: [] } }, { input: { kind: 'FEATURES', width: 3 }, outputs: 4 }).parameterCount).toBe(16);
   });
 
   test('starts as nn.Linear does: uniform within 1/sqrt(inputs), biases too', () => {
-    const network = zoo({ mlp: { hidden: [50] } }, { inputs: 16, outputs: 2 });
+    const network = zoo({ mlp: { hidden: [50] } }, { input: { kind: 'FEATURES', width: 16 }, outputs: 2 });
     const params = network.initialise(Random.from(1, 'init'));
     const largest = (part: Float32Array) => Math.max(...part.map(Math.abs));
     const [first, second] = [params.subarray(0, 850), params.subarray(850)];
@@ -46,7 +46,7 @@ describe.each<[Task, number, number]>([
   ['MULTICLASS', 5, 5],
   ['REGRESSION', 1, 1],
 ])('%s', (task, outputs, width) => {
-  const network = zoo({ mlp: { hidden: [7, 3] } }, { inputs: 4, outputs });
+  const network = zoo({ mlp: { hidden: [7, 3] } }, { input: { kind: 'FEATURES', width: 4 }, outputs });
   const random = Random.from(2, 'test');
   const params = network.initialise(random).map((value) => value * 4);
   const rows = 5000; // more than the engine evaluates in one call
@@ -77,7 +77,7 @@ describe.each<[Task, number, number]>([
 
   test('evaluation and the artifact give what the formulas give', async () => {
     const evaluator = await engine.evaluator(compileEvaluation({ network, task }));
-    const { logits, output } = await evaluator.run(params, x);
+    const { logits, output } = await evaluator.run({ params, buffers: new Float32Array(0) }, x);
     expect([logits.length, output.length]).toEqual([rows * outputs, rows * width]);
     for (const row of [0, 1, 4095, 4096, rows - 1]) {
       const expected = logitsOf(row);
@@ -91,7 +91,10 @@ describe.each<[Task, number, number]>([
     }
 
     const g = new GraphBuilder('artifact');
-    g.output(outputName(task), infer(g.input('x', 'FLOAT', ['N', 4]), { network, params, task }));
+    g.output(
+      outputName(task),
+      infer(g.input('x', 'FLOAT', ['N', 4]), { network, weights: { params, buffers: new Float32Array(0) }, task }),
+    );
     const artifact = await engine.graph(encodeModel(g.model()));
     const answer = (await artifact.run([tensorOf('x', 'FLOAT', [3, 4], x.subarray(0, 12))])).get(outputName(task));
     expect(answer?.dims).toEqual(task === 'REGRESSION' ? [3] : [3, width]);
@@ -107,9 +110,12 @@ test('a logit per class, but one for two classes and for values', () => {
 });
 
 test('probabilities near 0 keep their digits, on both sides', async () => {
-  const network = zoo({ mlp: { hidden: [] } }, { inputs: 1, outputs: 1 });
+  const network = zoo({ mlp: { hidden: [] } }, { input: { kind: 'FEATURES', width: 1 }, outputs: 1 });
   const evaluator = await engine.evaluator(compileEvaluation({ network, task: 'BINARY' }));
-  const { output } = await evaluator.run(Float32Array.of(1, 0), Float32Array.of(15, -60, 0));
+  const { output } = await evaluator.run(
+    { params: Float32Array.of(1, 0), buffers: new Float32Array(0) },
+    Float32Array.of(15, -60, 0),
+  );
   const [small = 0, one, one2, tiny = 0, ...halves] = output;
   expect(small / Math.exp(-15)).toBeCloseTo(1, 5);
   expect(tiny / Math.exp(-60)).toBeCloseTo(1, 5);

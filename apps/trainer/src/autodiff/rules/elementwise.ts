@@ -1,6 +1,9 @@
 /** Gradients of operations on corresponding elements. x, y: input and output; dy: dL/dy. */
+
+import type { Value } from '../../ir/builder.ts';
 import * as op from '../../ir/ops.ts';
-import { constantOf, type Rule, rule, sumTo } from '../rule.ts';
+import { numbersOf } from '../../ir/tensor.ts';
+import { type Rule, rule, sumTo } from '../rule.ts';
 
 /** (a + b)' = a' + b' */
 export const Add = rule((dy, _, a, b) => [sumTo(dy, a.shape), sumTo(dy, b.shape)]);
@@ -13,11 +16,25 @@ export const Div = rule((dy, y, a, b) => {
   const da = op.Div(dy, b);
   return [sumTo(da, a.shape), sumTo(op.Neg(op.Mul(da, y)), b.shape)];
 });
-/** The builder admits only constant exponents: (x^p)' = p x^(p-1) x' */
-export const Pow: Rule = (node, dy) => {
-  const [exponent = 1] = constantOf(node, 1);
-  return rule((d, _, x) => [op.Mul(d, op.Mul(op.Pow(x, exponent - 1), exponent)), null])(node, dy);
-};
+/** (a^b)' = b a^(b-1) a' + y log(a) b'; by b only for positive a, as everywhere else the power has no slope. */
+export const Pow = rule((dy, y, a, b) => {
+  const exponent = b.constant && b.shape.length === 0 ? numbersOf(b.constant)[0] : undefined;
+  if (exponent !== undefined) return [op.Mul(dy, op.Mul(op.Pow(a, exponent - 1), exponent)), null];
+  const positive = op.Greater(a, 0);
+  const log = op.Where(positive, op.Log(op.Where(positive, a, 1)), 0);
+  const da = op.Mul(dy, op.Mul(op.Pow(a, op.Sub(b, 1)), b));
+  return [sumTo(da, a.shape), sumTo(op.Mul(dy, op.Mul(y, log)), b.shape)];
+});
+/** The smaller has it; equal ones share, as in PyTorch. */
+export const Min = rule((dy, _, a, b) => chosen(dy, a, b, op.Less(a, b)));
+/** The larger has it; equal ones share. */
+export const Max = rule((dy, _, a, b) => chosen(dy, a, b, op.Greater(a, b)));
+/** sin' = cos */
+export const Sin = rule((dy, _, x) => [op.Mul(dy, op.Cos(x))]);
+/** cos' = -sin */
+export const Cos = rule((dy, _, x) => [op.Neg(op.Mul(dy, op.Sin(x)))]);
+/** (1/x)' = -y^2 x' */
+export const Reciprocal = rule((dy, y) => [op.Neg(op.Mul(dy, op.Mul(y, y)))]);
 /** (-x)' = -x' */
 export const Neg = rule((dy) => [op.Neg(dy)]);
 /** 0 at the kink, as PyTorch has it */
@@ -60,3 +77,9 @@ export const Where = rule((dy, _, condition, a, b) => [
 export const Identity = rule((dy) => [dy]);
 /** Only a cast between real types passes a gradient; integers have none. */
 export const Cast = rule((dy, _, x) => [x.type === 'FLOAT' || x.type === 'DOUBLE' ? op.Cast(dy, x.type) : null]);
+
+function chosen(dy: Value, a: Value, b: Value, first: Value): readonly Value[] {
+  const half = op.Where(op.Equal(a, b), op.Mul(dy, 0.5), 0);
+  const second = op.Or(first, op.Equal(a, b));
+  return [sumTo(op.Where(first, dy, half), a.shape), sumTo(op.Where(second, half, dy), b.shape)];
+}

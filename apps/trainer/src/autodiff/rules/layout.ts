@@ -1,6 +1,8 @@
 /** Gradients of operations that move elements: the move, undone. */
 import * as op from '../../ir/ops.ts';
+import { sameShape } from '../../ir/shapes.ts';
 import { constantOf, intOf, intsOf, lengthsOf, type Rule, rule, sumTo, zerosLike } from '../rule.ts';
+import { spread } from '../windows.ts';
 
 /** The same elements, shaped back. */
 export const Reshape = rule((dy, _, x) => [op.Reshape(dy, x.shape), null]);
@@ -30,15 +32,21 @@ export const Split: Rule = (node, dy) => {
   return [op.Concat(parts, intOf(node, 'axis')), null];
 };
 
-/** Zeros around the part that was taken. */
+/** Zeros around the part that was taken, and between its elements where it took steps. */
 export const Slice: Rule = (node, [dy]) => {
   const [x] = node.inputs;
   if (!x || !dy) return [null];
   const [starts, axes] = [constantOf(node, 1), constantOf(node, 3)];
-  const [outer, inner] = [lengthsOf(x), lengthsOf(dy)];
+  const steps = node.inputs[4] ? constantOf(node, 4) : [];
+  const outer = lengthsOf(x);
+  const apart = axes.reduce((value, axis, index) => spread(value, axis, steps[index] ?? 1), dy);
   const before = outer.map((_, axis) => starts[axes.indexOf(axis)] ?? 0);
+  // Spreading leaves zeros behind the last element too, more of them than there may be room for.
+  const inner = lengthsOf(apart).map((length, axis) => Math.min(length, (outer[axis] ?? 0) - (before[axis] ?? 0)));
+  const ranges = inner.map((end, axis) => ({ axis, start: 0, end }));
+  const part = sameShape(inner, apart.shape) ? apart : op.Slice(apart, ranges);
   const after = outer.map((length, axis) => length - (inner[axis] ?? 0) - (before[axis] ?? 0));
-  return [op.Pad(dy, before, after), null, null, null];
+  return [op.Pad(part, before, after), null, null, null, null];
 };
 
 /** The part between the zeros. */
@@ -53,18 +61,13 @@ export const Pad: Rule = (node, [dy]) => {
   return [op.Slice(dy, ranges), null];
 };
 
-/** Rows that were picked several times collect several gradients: a scatter that adds. */
-export const Gather: Rule = (node, [dy]) => {
-  const [data, indices] = node.inputs;
-  if (!data || !indices || !dy) return [null];
-  const axis = intOf(node, 'axis');
-  const moved = [...indices.shape.keys()].map((at) => at + axis);
-  const toFront = [...moved, ...[...dy.shape.keys()].filter((at) => !moved.includes(at))];
-  const order = [axis, ...[...data.shape.keys()].filter((at) => at !== axis)];
-  const places = op.Unsqueeze(op.Cast(indices, 'INT64'), [-1]);
-  const zeros = zerosLike(axis === 0 ? data : op.Transpose(data, order));
-  const sum = op.ScatterND(zeros, places, axis === 0 ? dy : op.Transpose(dy, toFront));
-  return [axis === 0 ? sum : op.Transpose(sum, inverseOf(order)), null];
+/** The copies are summed. */
+export const Tile: Rule = (node, [dy]) => {
+  const [x] = node.inputs;
+  if (!x || !dy) return [];
+  const repeats = constantOf(node, 1);
+  const wide = lengthsOf(x).flatMap((length, axis) => [repeats[axis] ?? 1, length]);
+  return [op.ReduceSum(op.Reshape(dy, wide), { axes: repeats.map((_, axis) => 2 * axis) }), null];
 };
 
 function inverseOf(perm: readonly number[]): number[] {

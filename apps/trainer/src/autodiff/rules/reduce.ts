@@ -19,6 +19,12 @@ export const ReduceMax: Rule = folding((dy, x, y, axes) => {
   return op.Div(op.Mul(largest, dy), op.ReduceSum(largest, { axes, keep: true }));
 });
 
+/** The smallest element has all of it; equal ones share. */
+export const ReduceMin: Rule = ReduceMax;
+
+/** (x^2)' = 2 x x' */
+export const ReduceSumSquare: Rule = folding((dy, x) => op.Mul(op.Mul(x, 2), dy));
+
 /** y = softmax(x): dx = y (dy - sum(y dy)) */
 export const Softmax: Rule = normalising((dy, y, axes) => {
   return op.Mul(y, op.Sub(dy, op.ReduceSum(op.Mul(y, dy), { axes, keep: true })));

@@ -25,9 +25,19 @@ export function Div(a: Operand, b: Operand): Value {
   return binary('Div', a, b);
 }
 
-/** x to a constant power. */
-export function Pow(x: Value, exponent: number): Value {
+/** x to a power. */
+export function Pow(x: Value, exponent: Operand): Value {
   return binary('Pow', x, exponent, REAL);
+}
+
+/** The smaller of two. */
+export function Min(a: Operand, b: Operand): Value {
+  return binary('Min', a, b);
+}
+
+/** The larger of two. */
+export function Max(a: Operand, b: Operand): Value {
+  return binary('Max', a, b);
 }
 
 /** -x */
@@ -53,6 +63,26 @@ export function Log(x: Value): Value {
 /** Square root. */
 export function Sqrt(x: Value): Value {
   return unary('Sqrt', x);
+}
+
+/** Sine of an angle in radians. */
+export function Sin(x: Value): Value {
+  return unary('Sin', x);
+}
+
+/** Cosine of an angle in radians. */
+export function Cos(x: Value): Value {
+  return unary('Cos', x);
+}
+
+/** -1, 0 or 1. */
+export function Sign(x: Value): Value {
+  return unary('Sign', x, NUMBER);
+}
+
+/** 1 / x */
+export function Reciprocal(x: Value): Value {
+  return unary('Reciprocal', x);
 }
 
 /** The error function. */

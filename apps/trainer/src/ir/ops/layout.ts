@@ -16,13 +16,18 @@ export function Cast(x: Value, type: DataType): Value {
   return only(x.graph.emit({ type: 'Cast', inputs: [x], outputs: [{ type, shape: x.shape }], attributes }));
 }
 
-/** The same elements in another shape, which may keep one named axis. */
+/**
+ * The same elements in another shape. A named axis stays at its place, or, if it is the only one and its neighbours
+ * are not split across it, moves.
+ */
 export function Reshape(x: Value, shape: Shape): Value {
   const named = (dims: Shape) => dims.filter((dim) => typeof dim === 'string');
   const size = (dims: Shape) => sizeOf(dims.filter((dim) => typeof dim === 'number'));
-  if (!sameShape(named(x.shape), named(shape)) || named(shape).length > 1 || size(x.shape) !== size(shape))
-    refuse('Reshape', 0, x, `of as many elements as [${shape}], with at most one named axis, the same in both`);
-  const target = shape.map((dim) => (typeof dim === 'number' ? dim : -1));
+  const stays = (axis: number) => x.shape[axis] === shape[axis];
+  const moved = [...shape.keys()].filter((axis) => typeof shape[axis] === 'string' && !stays(axis));
+  if (!sameShape(named(x.shape), named(shape)) || moved.length > 1 || size(x.shape) !== size(shape))
+    refuse('Reshape', 0, x, `of as many elements as [${shape}], with the same named axes at the same places`);
+  const target = shape.map((dim, axis) => (typeof dim === 'number' ? dim : stays(axis) ? 0 : -1));
   return only(x.graph.emit({ type: 'Reshape', inputs: [x, int64s(x, target)], outputs: [{ type: x.type, shape }] }));
 }
 
@@ -61,20 +66,31 @@ export function Expand(x: Value, shape: readonly number[]): Value {
   return only(x.graph.emit({ type: 'Expand', inputs: [x, int64s(x, shape)], outputs: [{ type: x.type, shape }] }));
 }
 
-/** Values one behind the other along an axis. */
+/** Repeated so many times along each axis. */
+export function Tile(x: Value, repeats: readonly number[]): Value {
+  if (repeats.length !== x.shape.length) refuseArgument('Tile', x, `repeats [${repeats}] must have a number per axis`);
+  const shape = x.shape.map((dim, axis) =>
+    repeats[axis] === 1 ? dim : expectLength('Tile', 0, x, axis) * (repeats[axis] ?? 1),
+  );
+  return only(x.graph.emit({ type: 'Tile', inputs: [x, int64s(x, repeats)], outputs: [{ type: x.type, shape }] }));
+}
+
+/** Values one behind the other along an axis; a named axis and 1 more is the axis "T+1". */
 export function Concat(values: readonly Value[], axis: number): Value {
   const [first] = values;
   if (!first) throw new GraphError('Concat: needs at least one value');
   const at = expectAxis('Concat', first, axis);
   const others = (shape: Shape) => shape.filter((_, index) => index !== at);
-  const length = values.reduce((sum, value, index) => {
+  const lengths = values.map((value, index) => {
     if (value.type !== first.type || value.shape.length !== first.shape.length)
       refuse('Concat', index, value, `${first.type} of rank ${first.shape.length} like input 0`);
     if (!sameShape(others(value.shape), others(first.shape)))
       refuse('Concat', index, value, `like input 0 [${first.shape}] but for axis ${at}`);
-    return sum + expectLength('Concat', index, value, at);
-  }, 0);
-  const shape = first.shape.with(at, length);
+    return value.shape[at] ?? 1;
+  });
+  const known = lengths.reduce<number>((sum, length) => (typeof length === 'number' ? sum + length : sum), 0);
+  const named = lengths.filter((length) => typeof length === 'string');
+  const shape = first.shape.with(at, named.length === 0 ? known : [...named, ...(known > 0 ? [known] : [])].join('+'));
   const attributes = { axis: int(at) };
   return only(first.graph.emit({ type: 'Concat', inputs: values, outputs: [{ type: first.type, shape }], attributes }));
 }
@@ -88,11 +104,12 @@ export function Split(x: Value, lengths: readonly number[], axis: number): reado
   return x.graph.emit({ type: 'Split', inputs: [x, int64s(x, lengths)], outputs, attributes: { axis: int(at) } });
 }
 
-/** Which part of which axis: from start up to but not including end. */
+/** Which part of which axis: from start up to but not including end, each `step`th. */
 export interface Range {
   readonly axis: number;
   readonly start: number;
   readonly end: number;
+  readonly step?: number;
 }
 
 /** A part of x. */
@@ -100,25 +117,28 @@ export function Slice(x: Value, ranges: readonly Range[]): Value {
   const named = ranges.map((range) => range.axis);
   const axes = expectAxes('Slice', x, named);
   const shape = [...x.shape];
-  ranges.forEach(({ start, end }, index) => {
+  ranges.forEach(({ start, end, step = 1 }, index) => {
     const axis = axes[index] ?? 0;
-    if (start < 0 || end < start || end > expectLength('Slice', 0, x, axis))
-      refuse('Slice', 0, x, `long enough for ${start}..${end} along axis ${axis}`);
-    shape[axis] = end - start;
+    if (start < 0 || end < start || end > expectLength('Slice', 0, x, axis) || step < 1)
+      refuse('Slice', 0, x, `long enough for ${start}..${end} along axis ${axis}, by steps of at least 1`);
+    shape[axis] = Math.ceil((end - start) / step);
   });
   const [starts, ends] = [ranges.map((range) => range.start), ranges.map((range) => range.end)];
-  const inputs = [x, int64s(x, starts), int64s(x, ends), int64s(x, axes)];
+  const steps = ranges.map((range) => range.step ?? 1);
+  const bounds = [starts, ends, axes, ...(steps.some((step) => step > 1) ? [steps] : [])];
+  const inputs = [x, ...bounds.map((list) => int64s(x, list))];
   return only(x.graph.emit({ type: 'Slice', inputs, outputs: [{ type: x.type, shape }] }));
 }
 
-/** Zeros before and after, per axis. */
-export function Pad(x: Value, before: readonly number[], after: readonly number[]): Value {
+/** A number, 0 if none is given, before and after, per axis. */
+export function Pad(x: Value, before: readonly number[], after: readonly number[], fill = 0): Value {
   const rank = x.shape.length;
   if (before.length !== rank || after.length !== rank) refuse('Pad', 0, x, `of rank ${before.length}`);
   const shape = x.shape.map((dim, axis) => {
     const more = (before[axis] ?? 0) + (after[axis] ?? 0);
     return more === 0 ? dim : expectLength('Pad', 0, x, axis) + more;
   });
-  const inputs = [x, int64s(x, [...before, ...after])];
+  const places = int64s(x, [...before, ...after]);
+  const inputs = fill === 0 ? [x, places] : [x, places, x.graph.constant(x.type, [], [fill])];
   return only(x.graph.emit({ type: 'Pad', inputs, outputs: [{ type: x.type, shape }] }));
 }

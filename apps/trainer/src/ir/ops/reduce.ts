@@ -24,6 +24,16 @@ export function ReduceMax(x: Value, fold: Fold = {}): Value {
   return reduce('ReduceMax', x, fold);
 }
 
+/** Minimum over axes. */
+export function ReduceMin(x: Value, fold: Fold = {}): Value {
+  return reduce('ReduceMin', x, fold);
+}
+
+/** Sum of squares over axes. */
+export function ReduceSumSquare(x: Value, fold: Fold = {}): Value {
+  return reduce('ReduceSumSquare', x, fold);
+}
+
 /** exp(x) divided by its sum along the axis. */
 export function Softmax(x: Value, axis = -1): Value {
   return along('Softmax', x, axis);

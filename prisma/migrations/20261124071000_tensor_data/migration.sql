@@ -1,0 +1,2 @@
+-- AlterEnum
+ALTER TYPE "DataFormat" ADD VALUE 'IDX';

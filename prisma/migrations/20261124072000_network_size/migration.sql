@@ -1,0 +1,3 @@
+-- AlterTable
+ALTER TABLE "Run" ADD COLUMN     "flops" BIGINT,
+ADD COLUMN     "parameterCount" INTEGER;
