@@ -127,9 +127,8 @@ describe.each(ALL_TINY)('%s', (_name, tiny) => {
     expect(Math.max(0, ...difference(alone.state.buffers, beside.state.buffers))).toBeLessThan(1e-4);
   });
 
-  test.runIf(input.kind === 'TOKENS')(
-    'answers do not depend on the padding, nor on whether its length is known',
-    async () => {
+  if (input.kind === 'TOKENS')
+    test('answers do not depend on the padding, nor on whether its length is known', async () => {
       const weights = disturbed(network);
       const answer = async (length: number | 'T', tokens: number[]) => {
         const g = new GraphBuilder('artifact');
@@ -146,8 +145,7 @@ describe.each(ALL_TINY)('%s', (_name, tiny) => {
       ])
         expect(Math.max(...difference(alone, other))).toBeLessThan(1e-6);
       expect(Math.max(...difference(alone, await answer('T', [2, 4, 2])))).toBeGreaterThan(1e-3);
-    },
-  );
+    });
 });
 
 const LABELS = [0, 1, 2, 0];
