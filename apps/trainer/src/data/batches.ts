@@ -46,8 +46,8 @@ export class Epoch {
   }
 
   /**
-   * Steps `from` .. `from + steps`, all of one length, as one chunk, still without a learning rate. It is good until the
-   * next one is asked for.
+   * Steps `from` .. `from + steps`, all of one length, as one chunk, still without a learning rate. It is good until
+   * the next one is asked for.
    */
   chunk(from: number, steps: number): Omit<Chunk, 'learningRate'> {
     const { source, y: targets } = this.#examples;
@@ -56,7 +56,8 @@ export class Epoch {
     const y = targets instanceof Int32Array ? new Int32Array(slots) : new Float32Array(slots);
     const weight = new Float32Array(slots);
     const length = this.lengthOf(from);
-    const x = this.#rows(slots, length);
+    const full = batches.every(({ examples }) => examples.length === this.#batchSize);
+    const x = this.#rows(slots, length, full && source.kind !== 'TOKENS');
     for (const [i, { examples }] of batches.entries()) {
       const slot = i * this.#batchSize;
       gather(source, examples, { length, into: x.subarray((slot * x.length) / slots) });
@@ -66,12 +67,13 @@ export class Epoch {
     return { x, y, weight };
   }
 
-  /** Zeros for so many rows. */
-  #rows(slots: number, length: number | null): Float32Array | Int32Array {
+  /** Zeros for so many rows; what was there before, where every number will be written anyway. */
+  #rows(slots: number, length: number | null, dirty: boolean): Float32Array | Int32Array {
     const { source } = this.#examples;
     const size = slots * rowWidth(source, length);
     if (this.#x.length < size) this.#x = emptyRows(source, slots, length);
-    return this.#x.subarray(0, size).fill(0);
+    const x = this.#x.subarray(0, size);
+    return dirty ? x : x.fill(0);
   }
 }
 

@@ -28,6 +28,8 @@ export function sessionOptions(
         set_denormal_as_zero: '1', // moments that fade to denormals would slow down late training
         strict_shape_type_inference: '1', // without it wrong declared shapes go unnoticed
       },
+      // The fused kernel takes four times as long as Add and LayerNormalization (measured: 12 % of an evaluation).
+      optimization: { disable_specified_optimizers: 'SkipLayerNormFusion' },
       ...more.extra,
     },
   };

@@ -24,7 +24,7 @@ export interface Paced {
  * what a network makes of each number may take a hundred times its place.
  */
 const ROWS_PER_CALL = 4096;
-const NUMBERS_PER_CALL = { FEATURES: Number.POSITIVE_INFINITY, TENSOR: 2 ** 17, TOKENS: 2 ** 13 };
+const NUMBERS_PER_CALL = { FEATURES: Number.POSITIVE_INFINITY, TENSOR: 2 ** 17, TOKENS: 2 ** 11 };
 
 /** Programs by length; each is compiled once. */
 export class Programs {
