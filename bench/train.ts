@@ -123,7 +123,7 @@ async function race(model: ModelName): Promise<Result[]> {
   const racers: { entry: Entry; contender: Contender; losses: number[]; steps: number; times: number[] }[] = [];
   try {
     for (const entry of entries(model, folder)) {
-      const contender = await Contender.start(entry.command);
+      const contender = await Contender.start(entry.command, threads);
       const slow = entry.slow?.includes(model) ?? false;
       const { losses } = await contender.train(slow ? 2 : COMPARED_STEPS);
       const warm = slow ? { ms: ROUND_MS } : await contender.train(COMPARED_STEPS);

@@ -13,10 +13,12 @@ export class Contender {
     this.#lines = lines;
   }
 
-  /** Starts it; resolves when it is ready. */
-  static async start([file, ...args]: readonly [string, ...string[]]): Promise<Contender> {
+  /** Starts it with that many threads; resolves when it is ready. */
+  static async start([file, ...args]: readonly [string, ...string[]], threads: string): Promise<Contender> {
     // These two slow a current OpenBLAS down on some machines, where they work around old ones.
-    const { OPENBLAS_CORETYPE: _, OPENBLAS_L2_SIZE: __, ...env } = process.env;
+    const { OPENBLAS_CORETYPE: _, OPENBLAS_L2_SIZE: __, ...inherited } = process.env;
+    // torch.set_num_threads does not reach OpenBLAS's own threads.
+    const env = { ...inherited, OPENBLAS_NUM_THREADS: threads, OMP_NUM_THREADS: threads };
     const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'], env });
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const contender = new Contender(child, lines);

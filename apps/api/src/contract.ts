@@ -4,6 +4,13 @@
  */
 import { z } from 'zod';
 
+/** PRIMARY answered the client; SHADOW was run after the answer, to be compared. */
+export const VariantRole = z.enum(['PRIMARY', 'SHADOW']);
+export type VariantRole = z.infer<typeof VariantRole>;
+/** How a request came to its variant: by the weights, by its routeKey, or because it named a version. */
+export const SelectedBy = z.enum(['WEIGHT', 'ROUTE_KEY', 'VERSION']);
+export type SelectedBy = z.infer<typeof SelectedBy>;
+
 /** One per predict request, failures too; `id` (UUIDv7) dedupes. */
 export const PredictionEvent = z.strictObject({
   formatVersion: z.literal(1),
@@ -23,6 +30,15 @@ export const PredictionEvent = z.strictObject({
   predictions: z
     .array(z.union([z.strictObject({ label: z.string(), score: z.number() }), z.strictObject({ value: z.number() })]))
     .nullable(),
+  role: VariantRole.default('PRIMARY'),
+  /** SHADOW: the event of the answer that the client got; feedback to it counts here too. */
+  shadowOf: z.uuid().nullable().default(null),
+  selectedBy: SelectedBy.default('WEIGHT'),
+  /** Per instance, the values of the endpoint's logged columns as texts; null where none are logged. */
+  slices: z
+    .array(z.record(z.string().max(200), z.string().max(200)))
+    .nullable()
+    .default(null),
 });
 export type PredictionEvent = z.infer<typeof PredictionEvent>;
 
@@ -98,3 +114,28 @@ export const Parity = z.strictObject({
   labelAgreement: z.number().min(0).max(1).nullable(),
 });
 export type Parity = z.infer<typeof Parity>;
+
+/** What importing a model found and changed; stored with the version. */
+export const ImportReport = z.strictObject({
+  /** File name and sha256 of what came. */
+  filename: z.string(),
+  sourceDigest: z.string(),
+  /** How the artifact is stored. */
+  format: z.enum(['ONNX', 'ORT']),
+  /** Of the default domain, as it came and as it is served. */
+  opset: z.strictObject({ source: z.int(), served: z.int() }),
+  /** What was changed, for people. */
+  changes: z.array(z.string()),
+  /** WASM heap after loading and probing, bytes, beyond that of the empty runtime. */
+  heapBytes: z.int().min(0),
+  /** What probing found, per input and output: published shapes can be wrong. -1 = variable. */
+  shapes: z.array(
+    z.strictObject({
+      name: z.string(),
+      kind: z.enum(['INPUT', 'OUTPUT']),
+      declared: z.array(z.int()).nullable(),
+      found: z.array(z.int()),
+    }),
+  ),
+});
+export type ImportReport = z.infer<typeof ImportReport>;

@@ -94,8 +94,31 @@ export const TensorManifest = z.strictObject({
 });
 export type TensorManifest = z.infer<typeof TensorManifest>;
 
-export const Scope = z.enum(['read', 'write', 'train', 'edge', 'admin']);
+/** `predict` and `feedback` are for callers of endpoints alone; `read` and those above it may call endpoints too. */
+export const Scope = z.enum(['read', 'write', 'train', 'edge', 'admin', 'predict', 'feedback']);
 export type Scope = z.infer<typeof Scope>;
+
+/** How the edge counts a column's values: in the bins of the training data. */
+export const ColumnProfile = z.discriminatedUnion('kind', [
+  /** Bin i is [edges[i-1], edges[i]), the first and the last without an end: edges.length + 1 bins. */
+  z.strictObject({
+    column: z.string(),
+    kind: z.literal('NUMERIC'),
+    edges: z.array(z.number()).max(99),
+    /** Values beyond them are unseen. */
+    min: z.number(),
+    max: z.number(),
+  }),
+  /** Bin i is categories[i]; one more for all others, which are unseen unless `others`. */
+  z.strictObject({
+    column: z.string(),
+    kind: z.literal('CATEGORICAL'),
+    categories: z.array(z.string()).max(100),
+    /** True when training had more categories than are listed. */
+    others: z.boolean(),
+  }),
+]);
+export type ColumnProfile = z.infer<typeof ColumnProfile>;
 
 export const RouteVariant = z.strictObject({
   modelVersionId: z.string().min(1),
@@ -103,6 +126,8 @@ export const RouteVariant = z.strictObject({
   version: z.int().positive(),
   weight: z.number().positive(),
   manifest: z.union([Manifest, TensorManifest]),
+  /** What its inputs are counted by, so that drift shows; absent = not counted. */
+  profile: z.array(ColumnProfile).optional(),
 });
 export type RouteVariant = z.infer<typeof RouteVariant>;
 
@@ -113,20 +138,63 @@ export type RouteVariant = z.infer<typeof RouteVariant>;
 export const EventDelivery = z.enum(['BUFFERED', 'DURABLE']);
 export type EventDelivery = z.infer<typeof EventDelivery>;
 
+/** What a shadow gets: a share of all requests, run after the answer. Its weight is that share, 0 to 1. */
+export const ShadowVariant = RouteVariant.extend({ weight: z.number().positive().max(1) });
+export type ShadowVariant = z.infer<typeof ShadowVariant>;
+
+/** A key that may call the endpoint, and what the edge lets it ask; null = no limit. */
+export const RouteKey = z.strictObject({
+  sha256: Digest,
+  scopes: z.array(Scope),
+  requestsPerMinute: z.int().positive().nullable().default(null),
+  requestsPerDay: z.int().positive().nullable().default(null),
+});
+export type RouteKey = z.infer<typeof RouteKey>;
+
+/** Instances a predict request may carry. */
+export const MAX_INSTANCES = 1000;
+
+/** What an endpoint does beside predicting; every part has a default. */
+export const EndpointSettings = z.strictObject({
+  /** Origins whose pages may call it: "https://app.example.com", or "*" for all. */
+  cors: z.array(z.string().min(1).max(200)).max(20).default([]),
+  /** Columns whose values go with the events, so that metrics can be asked for by slice. */
+  logged: z.array(z.string().min(1).max(200)).max(5).default([]),
+  /** Whether columns are counted for drift. */
+  drift: z.boolean().default(true),
+  /** Raw inputs are kept only if this is set: a share of the requests, for so many days. */
+  samples: z
+    .strictObject({ rate: z.number().min(0).max(1), retentionDays: z.int().min(1).max(90) })
+    .nullable()
+    .default(null),
+  limits: z
+    .strictObject({
+      instances: z.int().min(1).max(MAX_INSTANCES).default(MAX_INSTANCES),
+      /** Of a request's body. */
+      bodyBytes: z.int().min(1).nullable().default(null),
+      /** Characters of one text. */
+      textLength: z.int().min(1).max(1_000_000).default(10_000),
+      /** Milliseconds of computing; batches are cut into parts and stop between them. Null = none. */
+      computeMs: z.int().min(1).nullable().default(null),
+    })
+    .prefault({}),
+});
+export type EndpointSettings = z.infer<typeof EndpointSettings>;
+
 /** Where an endpoint's requests go. Revisions only rise; no variants = the endpoint was undeployed. */
 export const Route = z.strictObject({
   formatVersion: z.literal(1),
   endpoint: EndpointName,
   revision: z.int().positive(),
   variants: z.array(RouteVariant),
+  /** Run after the answer, never seen by the client. */
+  shadows: z.array(ShadowVariant).default([]),
   events: EventDelivery.default('BUFFERED'),
+  settings: EndpointSettings.prefault({}),
   /** Keys that may call this endpoint, by sha256 of the key. */
-  keys: z.array(z.strictObject({ sha256: Digest, scopes: z.array(Scope) })),
+  keys: z.array(RouteKey),
 });
 export type Route = z.infer<typeof Route>;
-
-/** Instances a predict request may carry. */
-export const MAX_INSTANCES = 1000;
 
 export const PredictRequest = z.strictObject({
   instances: z.array(z.record(z.string(), z.unknown())).min(1).max(MAX_INSTANCES),
@@ -148,6 +216,8 @@ export type Prediction = ClassPrediction | ValuePrediction;
 /** `id` is opaque; feedback names it. */
 export const PredictResponse = z.strictObject({
   endpoint: z.string(),
+  /** Of the route that answered. */
+  revision: z.int(),
   model: z.string(),
   version: z.int(),
   predictions: z.array(

@@ -1,3 +1,4 @@
 /** What the trainer reads: the run specification and the canonical table. The API writes both. */
 export * from './contract/run-spec.ts';
 export * from './contract/table.ts';
+export * from './contract/import-spec.ts';
