@@ -30,15 +30,14 @@ export const PredictionEvent = z.strictObject({
   predictions: z
     .array(z.union([z.strictObject({ label: z.string(), score: z.number() }), z.strictObject({ value: z.number() })]))
     .nullable(),
-  role: VariantRole.default('PRIMARY'),
+  /** Absent = PRIMARY. */
+  role: VariantRole.optional(),
   /** SHADOW: the event of the answer that the client got; feedback to it counts here too. */
-  shadowOf: z.uuid().nullable().default(null),
-  selectedBy: SelectedBy.default('WEIGHT'),
-  /** Per instance, the values of the endpoint's logged columns as texts; null where none are logged. */
-  slices: z
-    .array(z.record(z.string().max(200), z.string().max(200)))
-    .nullable()
-    .default(null),
+  shadowOf: z.uuid().optional(),
+  /** Absent = WEIGHT. */
+  selectedBy: SelectedBy.optional(),
+  /** Per instance, the values of the endpoint's logged columns as texts; absent where none are logged. */
+  slices: z.array(z.record(z.string().max(200), z.string().max(200))).optional(),
 });
 export type PredictionEvent = z.infer<typeof PredictionEvent>;
 

@@ -142,12 +142,12 @@ export type EventDelivery = z.infer<typeof EventDelivery>;
 export const ShadowVariant = RouteVariant.extend({ weight: z.number().positive().max(1) });
 export type ShadowVariant = z.infer<typeof ShadowVariant>;
 
-/** A key that may call the endpoint, and what the edge lets it ask; null = no limit. */
+/** A key that may call the endpoint, and what the edge lets it ask; absent = no limit. */
 export const RouteKey = z.strictObject({
   sha256: Digest,
   scopes: z.array(Scope),
-  requestsPerMinute: z.int().positive().nullable().default(null),
-  requestsPerDay: z.int().positive().nullable().default(null),
+  requestsPerMinute: z.int().positive().optional(),
+  requestsPerDay: z.int().positive().optional(),
 });
 export type RouteKey = z.infer<typeof RouteKey>;
 
