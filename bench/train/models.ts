@@ -13,6 +13,7 @@ import { attention } from '../../apps/trainer/src/zoo/layers/attention.ts';
 import { batchNorm } from '../../apps/trainer/src/zoo/layers/batch-norm.ts';
 import { conv } from '../../apps/trainer/src/zoo/layers/conv.ts';
 import { embedding } from '../../apps/trainer/src/zoo/layers/embedding.ts';
+import { gelu } from '../../apps/trainer/src/zoo/layers/gelu.ts';
 import { layerNorm } from '../../apps/trainer/src/zoo/layers/layer-norm.ts';
 import { linear } from '../../apps/trainer/src/zoo/layers/linear.ts';
 import { globalAveragePool } from '../../apps/trainer/src/zoo/layers/pool.ts';
@@ -122,7 +123,7 @@ function decoderLayer(m: Module, x: Value, o: { heads: number; feedForward: numb
     x,
     attention(m, 'self', layerNorm(m, 'norm1', x), { heads: o.heads, bias: o.causal, rotate: null, start: xavier }),
   );
-  const hidden = op.Gelu(linear(m, 'in', layerNorm(m, 'norm2', attended), { outputs: o.feedForward }));
+  const hidden = gelu(m, linear(m, 'in', layerNorm(m, 'norm2', attended), { outputs: o.feedForward }));
   return op.Add(attended, linear(m, 'out', hidden, { outputs: GPT.width }));
 }
 

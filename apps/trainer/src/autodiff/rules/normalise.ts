@@ -18,7 +18,12 @@ export const LayerNormalization: Rule = (node, [dy]) => {
   const normal = op.Mul(op.Sub(x, center), factor);
   const slope = op.Mul(dy, normal);
   const g = op.Mul(dy, scale);
-  const drift = op.Add(op.Mul(normal, over(op.Mul(g, normal))), over(g));
+  const [width = 1] = lengthsOf(scale);
+  // A mean of products with the scale is a product with a column, which needs no pass of its own.
+  const column = axes.length === 1 ? op.Reshape(op.Mul(scale, 1 / width), [width, 1]) : null;
+  const meanG = column ? op.MatMul(dy, column) : over(g);
+  const meanNormal = column ? op.MatMul(slope, column) : over(op.Mul(g, normal));
+  const drift = op.Add(op.Mul(normal, meanNormal), meanG);
   const dx = op.Mul(op.Sub(g, drift), factor);
   return [dx, sumTo(slope, scale.shape), bias ? sumTo(dy, bias.shape) : null];
 };
