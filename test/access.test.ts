@@ -60,6 +60,7 @@ describe('access', () => {
   let api: TestApi;
   let foreign: string;
   let readOnly: string;
+  let client: string;
   const ids: Record<string, string> = {};
 
   beforeAll(async () => {
@@ -81,6 +82,7 @@ describe('access', () => {
     foreign = (await api.execute(project, { name: 'foreign' })).data.createProject.secret;
     const key = 'mutation { createApiKey(input: { name: "reader", scopes: [read] }) { secret } }';
     readOnly = (await api.execute(key)).data.createApiKey.secret;
+    client = (await api.execute(key.replace('[read]', '[predict, feedback]'))).data.createApiKey.secret;
     const { data } = await api.execute('{ datasets { nodes { id } } project { apiKeys { nodes { id } } } }');
     Object.assign(ids, { datasetId: data.datasets.nodes[0].id, apiKeyId: data.project.apiKeys.nodes[0].id });
   });
@@ -97,6 +99,16 @@ describe('access', () => {
         expect(errors?.map((error) => error.extensions.code)).toEqual(['UNAUTHENTICATED']);
         expect(data?.[field.name] ?? null).toBeNull();
       }
+    });
+
+  /** What the scope feedback is for. */
+  const TELLING = ['recordFeedback'];
+  for (const { operation, field } of fields.filter(({ field }) => !TELLING.includes(field.name)))
+    it(`${operation} ${field.name} refuses a key that is for endpoints alone`, async () => {
+      const named = { ...ids, id: String(ids.runId) };
+      const { data, errors } = await api.execute(document(operation, field, named), {}, client);
+      expect(errors?.map((error) => error.extensions.code)).toEqual(['FORBIDDEN']);
+      expect(data?.[field.name] ?? null).toBeNull();
     });
 
   for (const { operation, field } of fields.filter(({ operation }) => operation === 'mutation'))
@@ -142,6 +154,7 @@ describe('access', () => {
         target: "b" }) { userErrors { code } }`,
       `deploy(input: { endpoint: "x", variants: [{ modelVersionId: "${ids.modelVersionId}" }] }) {
         userErrors { code } }`,
+      `importModelVersion(input: { modelName: "x", uploadToken: "${ids.uploadToken}" }) { userErrors { code } }`,
       `failRun(input: { runId: "${ids.runId}", attempt: 1, code: "X", message: "x" }) { userErrors { code } }`,
     ];
     for (const call of calls) {

@@ -2,62 +2,19 @@
  * Real model files of others: what ONNX Runtime loads goes through our codec and gives the outputs that were published
  * with it; the bad_* ones are refused by name of what is wrong.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { checkModel } from '../../apps/trainer/src/ir/check.ts';
-import { decodeModel, decodeTensor } from '../../apps/trainer/src/ir/decode.ts';
+import { decodeModel } from '../../apps/trainer/src/ir/decode.ts';
 import { encodeModel } from '../../apps/trainer/src/ir/encode.ts';
 import { OnnxError } from '../../apps/trainer/src/ir/errors.ts';
 import { elementOf, shapeOf } from '../../apps/trainer/src/ir/infer/fact.ts';
 import { inferTypes } from '../../apps/trainer/src/ir/infer/infer.ts';
 import { sorted } from '../../apps/trainer/src/ir/sort.ts';
-import { numbersOf, tensorOf } from '../../apps/trainer/src/ir/tensor.ts';
-import type { Model, Tensor, ValueInfo } from '../../apps/trainer/src/ir/types.ts';
-import { sharedPath } from '../shared.ts';
+import { numbersOf } from '../../apps/trainer/src/ir/tensor.ts';
+import { bytesOf, distance, feedsOf, names, tensors } from './real-models.ts';
 import { crosses, load } from './runtime.ts';
 
-const folder = sharedPath('data/onnx_models');
-if (!folder) console.warn('shared data absent: the tests with real models are skipped');
-
-const names = folder
-  ? readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
-  : [];
-const bytesOf = (name: string) => readFileSync(path.join(String(folder), name, 'model.onnx'));
-
-/** The tensors of a test data set: by the names that they bear, if the graph has those, else in the graph's order. */
-function tensors(name: string, kind: 'input' | 'output', values: readonly ValueInfo[]): Map<string, Tensor> {
-  const found = new Map<string, Tensor>();
-  values.forEach((value, index) => {
-    const file = path.join(String(folder), name, 'test_data_set_0', `${kind}_${index}.pb`);
-    if (!existsSync(file) || !crosses(value)) return;
-    const tensor = decodeTensor(readFileSync(file));
-    const named = values.some((other) => other.name === tensor.name) ? tensor.name : value.name;
-    found.set(named, { ...tensor, name: named });
-  });
-  return found;
-}
-
-/** The inputs that callers give: before IR version 4 initializers had to be listed as inputs too. */
-function callerInputs({ graph }: Model): ValueInfo[] {
-  const constants = new Set(graph.initializers.map(({ name }) => name));
-  return graph.inputs.filter(({ name }) => !constants.has(name));
-}
-
-/** 0, 1/n, 2/n, ...: what the standard's own runner feeds to models without input data. */
-function ramp({ name, type }: ValueInfo): Tensor {
-  const shape = type?.kind === 'TENSOR' ? (type.shape ?? []) : [];
-  const dims = shape.map((dim) => (typeof dim === 'number' ? dim : 1));
-  const size = dims.reduce((product, dim) => product * dim, 1);
-  return tensorOf(
-    name,
-    'FLOAT',
-    dims,
-    Float32Array.from({ length: size }, (_, index) => index / size),
-  );
-}
-
-describe.skipIf(!folder)('real models', () => {
+describe.skipIf(names.length === 0)('real models', () => {
   test.each(names.filter((name) => !name.startsWith('bad_')))(
     '%s computes the same after the round trip',
     async (name) => {
@@ -67,9 +24,7 @@ describe.skipIf(!folder)('real models', () => {
       expect(decodeModel(copy)).toEqual(model);
       checkModel(sorted(model));
 
-      const inputs = callerInputs(model);
-      const given = tensors(name, 'input', inputs);
-      if (given.size === 0) for (const input of inputs) given.set(input.name, ramp(input));
+      const given = feedsOf(name, model);
       const outputs = model.graph.outputs.filter(crosses).map((output) => output.name);
       const before = await load(bytes);
       const after = await load(copy);
@@ -112,12 +67,3 @@ describe.skipIf(!folder)('real models', () => {
     checkModel(sorted(model));
   });
 });
-
-/** Largest |a - b| / max(1, |b|). */
-function distance(a: readonly number[], b: readonly number[]): number {
-  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
-  return b.reduce(
-    (worst, value, at) => Math.max(worst, Math.abs((a[at] ?? Number.NaN) - value) / Math.max(1, Math.abs(value))),
-    0,
-  );
-}

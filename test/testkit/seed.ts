@@ -124,7 +124,10 @@ async function seedRun(
   });
   const specDigest = sha256(randomUUID());
   return await deps.prisma.run.create({
-    data: { experimentId: experiment.id, status: 'SUCCEEDED', seed: 1n, spec: {}, specDigest, attempt: 1, progress: 1 },
+    data: {
+      ...{ projectId, experimentId: experiment.id, status: 'SUCCEEDED', seed: 1n, spec: {}, specDigest },
+      ...{ attempt: 1, progress: 1 },
+    },
   });
 }
 

@@ -2,7 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Scope } from '@anneal/edge/contract';
 import type { Deps } from './deps.ts';
+import { type ComparisonLoader, comparisonLoader } from './domain/comparison.ts';
+import { type DriftLoader, driftLoader } from './domain/drift.ts';
 import { type LiveLoader, liveLoader } from './domain/live.ts';
+import { type SlicesLoader, slicesLoader } from './domain/live-slices.ts';
 import { type RunMetricsLoader, runMetricsLoader } from './domain/run-metrics.ts';
 import { type TrafficLoader, trafficLoader } from './domain/traffic.ts';
 import { type TrialRanksLoader, trialRanksLoader } from './domain/trial-ranks.ts';
@@ -22,6 +25,9 @@ export interface Loaders {
   runMetrics: RunMetricsLoader;
   traffic: TrafficLoader;
   live: LiveLoader;
+  comparison: ComparisonLoader;
+  slices: SlicesLoader;
+  drift: DriftLoader;
   trialRanks: TrialRanksLoader;
 }
 
@@ -50,6 +56,9 @@ export function createContext(
       runMetrics: runMetricsLoader(deps.prisma),
       traffic: trafficLoader(deps),
       live: liveLoader(deps),
+      comparison: comparisonLoader(deps),
+      slices: slicesLoader(deps),
+      drift: driftLoader(deps),
       trialRanks: trialRanksLoader(deps.prisma),
     },
   };

@@ -67,8 +67,52 @@ export const Feedback = z.strictObject({
 });
 export type Feedback = z.infer<typeof Feedback>;
 
+/** What an isolate of the edge counted of a version's columns in some seconds; `id` dedupes. Holds no value of a row. */
+export const Sketch = z.strictObject({
+  formatVersion: z.literal(1),
+  kind: z.literal('SKETCH'),
+  id: z.uuid(),
+  endpoint: z.string().min(1).max(63),
+  modelVersionId: z.string().min(1),
+  /** Start of the five minutes that the requests came in, ISO 8601, UTC. */
+  time: z.iso.datetime(),
+  columns: z
+    .array(
+      z.strictObject({
+        column: z.string().min(1),
+        /** Instances; `missing` of them have no value, the others stand in `counts`, bin by bin of the profile. */
+        n: z.int().min(1),
+        missing: z.int().min(0),
+        /** Of the counted: categories that training never saw, or numbers beyond its range. */
+        unseen: z.int().min(0),
+        counts: z.array(z.int().min(0)).min(1).max(101),
+      }),
+    )
+    .min(1)
+    .max(200),
+});
+export type Sketch = z.infer<typeof Sketch>;
+
+/** Raw inputs of one request, sent only where the endpoint's settings ask for samples; (id, index) dedupes. */
+export const Sample = z.strictObject({
+  formatVersion: z.literal(1),
+  kind: z.literal('SAMPLE'),
+  /** Of the prediction event. */
+  id: z.uuid(),
+  endpoint: z.string().min(1).max(63),
+  /** Whose settings asked for it. */
+  revision: z.int().positive(),
+  modelVersionId: z.string().min(1),
+  time: z.iso.datetime(),
+  rows: z
+    .array(z.strictObject({ index: z.int().min(0).max(4095), instance: z.record(z.string(), z.unknown()) }))
+    .min(1)
+    .max(1000),
+});
+export type Sample = z.infer<typeof Sample>;
+
 /** What the edge's outbox carries; without a `kind` it is a prediction event. */
-export const EdgeEvent = z.union([PredictionEvent, Feedback]);
+export const EdgeEvent = z.union([PredictionEvent, Feedback, Sketch, Sample]);
 export type EdgeEvent = z.infer<typeof EdgeEvent>;
 
 /** Events that one batch may carry. */

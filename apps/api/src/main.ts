@@ -6,6 +6,8 @@ import type { Deps } from './deps.ts';
 import { bootstrap } from './domain/bootstrap.ts';
 import { sweepRuns } from './domain/claim.ts';
 import { startPusher } from './domain/edge-push.ts';
+import { startGuardrails } from './domain/guardrail-watch.ts';
+import { startRamps } from './domain/ramp-schedule.ts';
 import { startRetention } from './domain/retention.ts';
 import { createSessions } from './http/session.ts';
 import { urlSigner } from './http/signing.ts';
@@ -72,6 +74,8 @@ async function main(): Promise<void> {
   publicUrl ||= base;
   const ending = new AbortController();
   startPusher(deps, ending.signal);
+  startRamps(deps, ending.signal);
+  startGuardrails(deps, { signal: ending.signal });
   startRetention(deps, { days: config.eventRetentionDays, signal: ending.signal });
 
   // claims sweep too; this is for the time when no trainer asks

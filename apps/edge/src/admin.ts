@@ -80,9 +80,9 @@ async function putRoute(parts: AdminParts, request: Request, endpoint: string, p
   return Response.json({ revision: route.revision });
 }
 
-/** Loads every variant, so that the first request finds it warm. @throws HttpError when one cannot serve. */
+/** Loads every variant and shadow, so that the first request finds it warm. @throws HttpError when one cannot serve. */
 async function warmAll(sessions: SessionCache, route: Route, pin: Pin): Promise<void> {
-  for (const { manifest } of route.variants) {
+  for (const { manifest } of [...route.variants, ...route.shadows]) {
     const { digest, byteLength } = manifest.artifact;
     if (byteLength > MAX_ARTIFACT_BYTES)
       throw refuse(

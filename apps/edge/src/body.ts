@@ -10,8 +10,9 @@ export const MAX_BODY_BYTES = 8 * 2 ** 20;
  */
 const MAX_DISCARDED_BYTES = 32 * 2 ** 20;
 
-/** The whole body. @throws HttpError 413 when it is longer than `limit`. */
-export async function readBody(request: Request, limit = MAX_BODY_BYTES): Promise<Uint8Array<ArrayBuffer>> {
+/** The whole body. @throws HttpError 413 when it is longer than `maxBytes`, or than any may be. */
+export async function readBody(request: Request, maxBytes?: number | null): Promise<Uint8Array<ArrayBuffer>> {
+  const limit = Math.min(maxBytes ?? MAX_BODY_BYTES, MAX_BODY_BYTES);
   const tooLarge = () => refuse(413, 'BODY_TOO_LARGE', `expected a body of at most ${limit} bytes`);
   const declared = request.headers.get('content-length');
   if (declared !== null && Number(declared) > limit) throw tooLarge();
@@ -51,17 +52,19 @@ async function* chunksOf(request: Request, limit: number): AsyncGenerator<Uint8A
 }
 
 /** The body as JSON. @throws HttpError 415, 413 or 400 INVALID_JSON. */
-export async function readJson(request: Request): Promise<unknown> {
+export async function readJson(request: Request, maxBytes?: number | null): Promise<unknown> {
   const type = request.headers.get('content-type') ?? '';
-  if (!/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type))
+  if (type !== 'application/json' && !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type))
     throw refuse(415, 'UNSUPPORTED_MEDIA_TYPE', `expected content-type application/json, got ${type || 'none'}`);
-  return parseJson(await readBody(request));
+  return parseJson(await readBody(request, maxBytes));
 }
+
+const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** UTF-8 JSON. @throws HttpError 400 INVALID_JSON saying what is wrong. */
 export function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return JSON.parse(decoder.decode(bytes));
   } catch (error) {
     throw refuse(
       400,

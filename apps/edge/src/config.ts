@@ -13,6 +13,7 @@ const Environment = z.object({
   EDGE_PORT: z.coerce.number('expected a port').int().min(0).max(65_535).default(8787),
   HOST: z.string().min(1).default('127.0.0.1'),
   EDGE_DATA: z.string().min(1).default('.anneal/edge'),
+  LOG_REQUESTS: z.enum(['ALL', 'FAILED'], 'expected ALL or FAILED').default('FAILED'),
   ANNEAL_WATCHDOG: z.enum(['stdin'], 'expected stdin, or nothing').optional(),
 });
 
@@ -25,6 +26,8 @@ export interface Config {
   host: string;
   /** Folder of R2 and Durable Object storage, absolute. */
   data: string;
+  /** Which requests have a line in the log. */
+  logRequests?: 'ALL' | 'FAILED';
   /** End when stdin ends: the launcher holds its other end. */
   watchdog: boolean;
 }
@@ -37,7 +40,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     const lines = parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`);
     throw new Error(`the edge's environment is not complete:\n${lines.join('\n')}`);
   }
-  const { API_URL, EDGE_KEY, ADMIN_SECRET, EDGE_PORT, HOST, EDGE_DATA, ANNEAL_WATCHDOG } = parsed.data;
+  const { API_URL, EDGE_KEY, ADMIN_SECRET, EDGE_PORT, HOST, EDGE_DATA, LOG_REQUESTS, ANNEAL_WATCHDOG } = parsed.data;
   return {
     apiUrl: API_URL,
     edgeKey: EDGE_KEY,
@@ -45,6 +48,7 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     port: EDGE_PORT,
     host: HOST,
     data: path.resolve(EDGE_DATA),
+    logRequests: LOG_REQUESTS,
     watchdog: ANNEAL_WATCHDOG === 'stdin',
   };
 }

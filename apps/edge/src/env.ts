@@ -2,10 +2,16 @@
  * What the Worker is bound to, and the few interfaces of Cloudflare's runtime that the edge uses (their full types
  * are a package of their own). wrangler.jsonc and host/ make these bindings.
  */
+import type { KeyLimits, Lease } from './lease.ts';
+
 export interface Env {
   /** Holds artifacts/<digest>.onnx and routes/<endpoint>.json. */
   ARTIFACTS: R2Bucket;
   OUTBOX: OutboxNamespace;
+  /** One object per limited key, by its sha256. */
+  LIMITER: LimiterNamespace;
+  /** ALL: a log line for every request. Else for those that failed. */
+  LOG_REQUESTS?: string;
   /** Where prediction events go, e.g. https://api.example.com. */
   API_URL: string;
   /** The key, of scope edge, that sends events. */
@@ -47,6 +53,10 @@ export interface R2PutOptions {
 
 export interface OutboxNamespace {
   getByName(name: string): { append(bodies: string[]): Promise<void> };
+}
+
+export interface LimiterNamespace {
+  getByName(name: string): { lease(limits: KeyLimits): Promise<Lease> };
 }
 
 export type SqlValue = string | number | null;

@@ -34,7 +34,8 @@ export function refusalOf(error: unknown, requestId: string): Refusal {
     return { status: error.status, code: error.code, message: error.message, field: error.field };
   if (error instanceof OrtError && error.code === ORT_CODE.ABORTED)
     return unavailable('RUNTIME_RESET', 'the runtime was reset by a fault; try again');
-  if (isOutOfMemory(error)) return unavailable('OUT_OF_MEMORY', 'the model does not fit the memory now; try again');
+  if (isOutOfMemory(error))
+    return unavailable('OUT_OF_MEMORY', 'this batch of this model does not fit the memory: send fewer, or try again');
   return { status: 500, code: 'INTERNAL', message: `an unexpected error; its request id is ${requestId}` };
 }
 

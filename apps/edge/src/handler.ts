@@ -1,7 +1,9 @@
 /**
- * The router: a request in, a response out, one log line each. Made of named parts; sees no binding of the platform.
+ * The router: a request in, a response out, a log line for each that failed. Made of named parts; sees no binding of the platform.
  */
 import { discardBody } from './body.ts';
+import type { Cors } from './cors.ts';
+import { uuidv7 } from './digest.ts';
 import type { Pin } from './engine/index.ts';
 import { errorResponse, HttpError, refusalOf, refuse, v2ErrorResponse } from './errors.ts';
 import { type Log, reason } from './log.ts';
@@ -9,32 +11,46 @@ import { type PlaceParts, placeOf } from './places.ts';
 import type { Call } from './serve.ts';
 
 export interface HandlerParts extends PlaceParts {
+  cors: Cors;
   log: Log;
+  /** Whether requests are logged that did not fail: the line costs as much as the routing. */
+  logRequests: boolean;
 }
 
 /** Answers a request; `pin` is ctx.waitUntil. */
 export type Handler = (request: Request, pin: Pin) => Promise<Response>;
 
+type Found = NonNullable<ReturnType<typeof placeOf>>;
+
 /** The edge's fetch handler. */
 export function createHandler(parts: HandlerParts): Handler {
   return async (request, pin) => {
-    const call: Call = { requestId: requestIdOf(request), pin, started: performance.now() };
+    const call: Call = { requestId: requestIdOf(request), pin, started: performance.now(), headers: {} };
     let failure: { code: string; reason?: string } | undefined;
     let response: Response;
-    const { pathname } = new URL(request.url);
+    const pathname = pathnameOf(request.url);
+    const found = placeOf(pathname);
+    const endpoint = found && endpointOf(found);
     try {
-      response = await dispatch(parts, request, pathname, call);
+      response = await dispatch(parts, request, { pathname, found, endpoint }, call);
     } catch (error) {
       const refusal = refusalOf(error, call.requestId);
-      failure = { code: refusal.code, ...(error instanceof HttpError ? {} : { reason: reason(error) }) };
+      // What is the client's mistake tells of the client's data.
+      failure = { code: refusal.code, ...(refusal.status >= 500 && { reason: reason(error) }) };
       response = /^\/v2(\/|$)/.test(pathname) ? v2ErrorResponse(refusal) : errorResponse(refusal);
       await discardBody(request).catch(() => {}); // the client is gone
     }
     response.headers.set('x-request-id', call.requestId);
+    for (const [name, value] of Object.entries(call.headers)) response.headers.set(name, value);
+    if (endpoint !== undefined && request.method !== 'OPTIONS')
+      await parts.cors.share(response, request, endpoint, pin);
+    if (!parts.logRequests && response.status < 400) return response;
     parts.log(response.status >= 500 ? 'error' : 'info', 'request', {
       requestId: call.requestId,
       method: request.method,
-      path: pathname,
+      // Never what the client wrote: a path or a query may have a key in the wrong place.
+      path: found?.path ?? 'unknown',
+      ...(call.endpoint !== undefined && { endpoint: call.endpoint }),
       status: response.status,
       durationMs: Math.round((performance.now() - call.started) * 1000) / 1000,
       ...failure,
@@ -43,12 +59,18 @@ export function createHandler(parts: HandlerParts): Handler {
   };
 }
 
-async function dispatch(parts: HandlerParts, request: Request, pathname: string, call: Call): Promise<Response> {
-  const found = placeOf(pathname);
+async function dispatch(
+  parts: HandlerParts,
+  request: Request,
+  { pathname, found, endpoint }: { pathname: string; found: Found | undefined; endpoint: string | undefined },
+  call: Call,
+): Promise<Response> {
   if (!found)
     throw refuse(404, 'NOT_FOUND', `nothing is at ${pathname.slice(0, 200)}: GET /openapi.json lists what is`);
   const { methods, answer } = found.place;
   if (methods.includes(request.method)) return answer(parts, request, found.names, call);
+  if (request.method === 'OPTIONS' && endpoint !== undefined)
+    return parts.cors.preflight(request, endpoint, methods, call.pin);
   throw new HttpError({
     status: 405,
     code: 'METHOD_NOT_ALLOWED',
@@ -57,8 +79,20 @@ async function dispatch(parts: HandlerParts, request: Request, pathname: string,
   });
 }
 
+/** The endpoint that a place for keys is about. */
+function endpointOf({ place, names }: Found): string | undefined {
+  return place.access === 'KEY' ? (names.endpoint ?? names.model) : undefined;
+}
+
 /** The caller's id when it is a tame one, so that one id follows a request through all logs. */
 function requestIdOf(request: Request): string {
   const given = request.headers.get('x-request-id') ?? '';
-  return /^[\w.:-]{1,128}$/.test(given) ? given : crypto.randomUUID();
+  return /^[\w.:-]{1,128}$/.test(given) ? given : uuidv7(Date.now());
+}
+
+/** `new URL` without what nobody asks for; the platform has normalised the URL already. */
+function pathnameOf(url: string): string {
+  const path = url.indexOf('/', url.indexOf('://') + 3);
+  const end = url.slice(path).search(/[?#]/);
+  return path === -1 ? '/' : url.slice(path, end === -1 ? undefined : path + end);
 }

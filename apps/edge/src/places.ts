@@ -15,6 +15,8 @@ import * as v2 from './protocol/v2.ts';
 import * as schema from './protocol/v2-schema.ts';
 import type { Recorder } from './recorder.ts';
 import type { Call, Serve } from './serve.ts';
+import type { Shadows } from './shadow.ts';
+import type { Sketches } from './sketch.ts';
 
 export interface PlaceParts {
   serve: Serve;
@@ -22,6 +24,8 @@ export interface PlaceParts {
   admin: AdminDoor;
   sessions: SessionCache;
   recorder: Pick<Recorder, 'state'>;
+  shadows: Pick<Shadows, 'state'>;
+  sketches: Pick<Sketches, 'state'>;
 }
 
 export interface Place {
@@ -36,6 +40,8 @@ export interface Place {
   /** Null = a body that is no JSON. */
   response?: z.ZodType | null;
   error?: z.ZodType;
+  /** A header of the request may name the version that answers. */
+  versioned?: boolean;
   /** Requests and responses may carry binary tensors. */
   binary?: boolean;
   answer(parts: PlaceParts, request: Request, names: Names, call: Call): Promise<Response> | Response;
@@ -56,6 +62,7 @@ const PLAIN: Place[] = [
     request: PredictRequest,
     response: PredictResponse,
     error: ErrorBody,
+    versioned: true,
     answer: ({ serve }, request, { endpoint = '' }, call) => predictPlain(serve, request, endpoint, call),
   },
   {
@@ -76,6 +83,7 @@ const PLAIN: Place[] = [
     request: InvocationsRequest,
     response: InvocationsResponse,
     error: ErrorBody,
+    versioned: true,
     answer: ({ serve }, request, { endpoint = '' }, call) => invocations(serve, request, endpoint, call),
   },
   {
@@ -149,6 +157,7 @@ const V2: Place[] = [
     request: schema.InferRequest,
     response: schema.InferResponse,
     error: schema.V2Error,
+    versioned: true,
     binary: true,
     answer: ({ serve }, request, names, call) => v2.modelInfer(serve, request, modelOf(names), call),
   },
@@ -161,7 +170,7 @@ const OWN: Place[] = [
     access: 'PUBLIC',
     summary: 'That the edge is up, its build and its heap',
     response: Health,
-    answer: ({ sessions, recorder }) => health(sessions, recorder),
+    answer: ({ sessions, recorder, shadows, sketches }) => health(sessions, recorder, shadows, sketches),
   },
   {
     methods: READ,
@@ -188,13 +197,35 @@ const OWN: Place[] = [
 /** All of them; no two match the same path. */
 export const PLACES: readonly Place[] = [...PLAIN, ...V2, ...OWN];
 
-const patterns = PLACES.flatMap((place) => place.paths.map((path) => ({ place, pattern: patternOf(path) })));
+const patterns = PLACES.flatMap((place) => place.paths.map((path) => ({ place, path, pattern: patternOf(path) })));
 
-/** The place of a path and what its {names} are. */
-export function placeOf(pathname: string): { place: Place; names: Names } | undefined {
-  for (const { place, pattern } of patterns) {
+interface FoundPlace {
+  place: Place;
+  path: string;
+  names: Names;
+}
+
+/** Clients ask the same few paths again and again. Short ones only, and not too many: clients choose them. */
+const found = new Map<string, FoundPlace>();
+const MAX_FOUND = 1_000;
+const MAX_FOUND_LENGTH = 200;
+
+/** The place of a path: the form of the path that it has, and what its {names} are. */
+export function placeOf(pathname: string): FoundPlace | undefined {
+  const known = found.get(pathname);
+  if (known) return known;
+  const place = findPlace(pathname);
+  if (place && pathname.length <= MAX_FOUND_LENGTH) {
+    if (found.size >= MAX_FOUND) found.clear();
+    found.set(pathname, place);
+  }
+  return place;
+}
+
+function findPlace(pathname: string): FoundPlace | undefined {
+  for (const { place, path, pattern } of patterns) {
     const match = pattern.exec(pathname);
-    if (match) return { place, names: { ...match.groups } };
+    if (match) return { place, path, names: { ...match.groups } };
   }
   return undefined;
 }

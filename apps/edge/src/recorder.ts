@@ -15,6 +15,11 @@ const FLUSH_AFTER_MS = 50;
 /** A batch goes at once when it has so many events, or instances: an event has some 60 bytes for each. */
 const MAX_BATCH_EVENTS = 500;
 const MAX_BATCH_INSTANCES = 5_000;
+/** An instance with logged columns is so much larger. */
+const SLICES_WEIGHT = 5;
+/** Of a sketch's column, and of a request's raw rows, of which there is no telling how large they are. */
+const COLUMN_WEIGHT = 5;
+const SAMPLE_WEIGHT = 1_000;
 /** A flush that is this late was killed with its request: the next request takes its place. */
 const OVERDUE_MS = 1_000;
 /** Events in the isolate's memory while the outbox does not answer; further ones are lost and counted. */
@@ -42,6 +47,13 @@ export interface Recorder {
   /** A promise only for DURABLE: the answer waits for it, and fails when it rejects. */
   record(event: EdgeEvent, delivery: EventDelivery, pin: Pin): Promise<void> | undefined;
   state(): RecorderState;
+}
+
+/** An event's size in plain instances. */
+function weightOf(event: EdgeEvent): number {
+  if (!('kind' in event)) return event.instances * (event.slices ? SLICES_WEIGHT : 1);
+  if (event.kind === 'SKETCH') return event.columns.length * COLUMN_WEIGHT;
+  return event.kind === 'SAMPLE' ? SAMPLE_WEIGHT : 1;
 }
 
 /** An empty recorder; an isolate has one. */
@@ -88,7 +100,7 @@ export function createRecorder({ append, wait, now, log }: RecorderParts): Recor
       }
       held++;
       buffer.push(event);
-      instances += 'instances' in event ? event.instances : 1;
+      instances += weightOf(event);
       if (buffer.length >= MAX_BATCH_EVENTS || instances >= MAX_BATCH_INSTANCES) pin(flush());
       else if (buffer.length === 1) {
         since = now();

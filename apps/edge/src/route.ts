@@ -136,6 +136,6 @@ function refuseOlder(route: Route, text: string, present: string): boolean {
 
 /** One text for one meaning: the order of keys and scopes does not matter. */
 function canonical(route: Route): Route {
-  const keys = route.keys.map(({ sha256, scopes }) => ({ sha256, scopes: scopes.toSorted() }));
+  const keys = route.keys.map((key) => ({ ...key, scopes: key.scopes.toSorted() }));
   return { ...route, keys: keys.toSorted((a, b) => (a.sha256 < b.sha256 ? -1 : 1)) };
 }

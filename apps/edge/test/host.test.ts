@@ -1,19 +1,16 @@
-import { type ChildProcessByStdio, execFile, spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import readline from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ADMIN_SECRET, EDGE_KEY } from './stand.ts';
 
 const EDGE = path.resolve(import.meta.dirname, '..');
-// This Node first: wrangler's build command starts `node`.
-const BASE_ENV = { PATH: `${path.dirname(process.execPath)}:${process.env.PATH}` };
+const BASE_ENV = { PATH: process.env.PATH };
 type Host = ChildProcessByStdio<Writable, Readable, Readable>;
 
 let data = '';
@@ -110,18 +107,4 @@ describe.skipIf(process.platform !== 'linux')('the self-hosted process', () => {
     expect(code).toBe(1);
     for (const name of ['API_URL', 'EDGE_KEY', 'EDGE_PORT']) expect(errors.join('')).toContain(`  ${name}: `);
   });
-});
-
-test('wrangler accepts the Worker for deployment', { timeout: 60_000 }, async () => {
-  const wrangler = path.join(
-    path.dirname(createRequire(import.meta.url).resolve('wrangler/package.json')),
-    'bin/wrangler.js',
-  );
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    [wrangler, 'deploy', '--dry-run', '--outdir', path.join(data, 'wrangler')],
-    { cwd: EDGE, env: { ...BASE_ENV, HOME: data, WRANGLER_SEND_METRICS: 'false', CI: 'true' } },
-  );
-  expect(stdout).toContain('--dry-run: exiting now.');
-  expect(stdout).toContain('env.OUTBOX (Outbox)');
 });

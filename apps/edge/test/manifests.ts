@@ -1,6 +1,6 @@
 /** Manifests and routes that fit the models of models.ts. */
 import { createHash } from 'node:crypto';
-import type { Manifest, Route } from '../src/contract.ts';
+import { EndpointSettings, type Manifest, type Route } from '../src/contract.ts';
 
 export const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
 
@@ -43,12 +43,18 @@ export function regressionManifest(model: Uint8Array): Manifest {
   });
 }
 
+/** A shadow of that version's number, for a share of all requests. */
+export function shadowOf(manifest: Route['shadows'][number]['manifest'], share: number, version: number) {
+  return { modelVersionId: `version-${version}`, model: 'titanic', version, weight: share, manifest };
+}
+
 /** A route of variants [manifest, weight] that `key` may call with the scope read. */
 export function routeOf(
   endpoint: string,
   revision: number,
   variants: [manifest: Route['variants'][number]['manifest'], weight: number][],
   keys: Route['keys'],
+  more: Partial<Route> = {},
 ): Route {
   return {
     formatVersion: 1,
@@ -61,7 +67,10 @@ export function routeOf(
       weight,
       manifest,
     })),
+    shadows: [],
     events: 'BUFFERED',
+    settings: EndpointSettings.parse({}),
     keys,
+    ...more,
   };
 }

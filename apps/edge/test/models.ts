@@ -105,6 +105,48 @@ export function binaryModel(bias = 0, padding = 0): Uint8Array {
   });
 }
 
+/** Classes [no, yes] like `binaryModel`, always even; each row costs `rounds` million multiplications. */
+export function slowModel(rounds: number): Uint8Array {
+  const size = 1024;
+  const chain = Array.from({ length: rounds }, (_, i) => node('MatMul', [`h${i}`, 'w'], [`h${i + 1}`]));
+  return model({
+    input: FEATURES.input,
+    output: [value('probabilities', FLOAT, ['N', 2])],
+    node: [
+      ...FEATURES.node,
+      node('MatMul', ['x', 'wide'], ['h0']),
+      ...chain,
+      node('MatMul', [`h${rounds}`, 'narrow'], ['z']),
+      node('Softmax', ['z'], ['probabilities']),
+    ],
+    initializer: [
+      ...FEATURES.initializer,
+      rawFloats('wide', [2, size], new Float32Array(2 * size).fill(1e-3)),
+      rawFloats('w', [size, size], new Float32Array(size * size).fill(1e-3)),
+      rawFloats('narrow', [size, 2], new Float32Array(2 * size)),
+    ],
+  });
+}
+
+/** Classes [no, yes], always even; each row makes `width` numbers on its way. */
+export function wideModel(width: number): Uint8Array {
+  return model({
+    input: FEATURES.input,
+    output: [value('probabilities', FLOAT, ['N', 2])],
+    node: [
+      ...FEATURES.node,
+      node('MatMul', ['x', 'wide'], ['h']),
+      node('MatMul', ['h', 'narrow'], ['z']),
+      node('Softmax', ['z'], ['probabilities']),
+    ],
+    initializer: [
+      ...FEATURES.initializer,
+      rawFloats('wide', [2, width], new Float32Array(2 * width).fill(1e-3)),
+      rawFloats('narrow', [width, 2], new Float32Array(2 * width)),
+    ],
+  });
+}
+
 /** value [N] = 3 age' - sex' + 7. */
 export function regressionModel(): Uint8Array {
   return model({

@@ -35,7 +35,7 @@ describe('predict', () => {
     });
     expect(response.status).toBe(200);
     const body: PredictResponse = await response.json();
-    expect(body).toMatchObject({ endpoint: 'titanic', model: 'titanic', version: 1 });
+    expect(body).toMatchObject({ endpoint: 'titanic', revision: 1, model: 'titanic', version: 1 });
     expect(body.predictions).toMatchObject([
       { label: 'yes', score: expect.closeTo(0.8808, 4), probabilities: { no: expect.closeTo(0.1192, 4) } },
       { label: 'no', score: expect.closeTo(0.8808, 4) },

@@ -2,7 +2,7 @@
 import type { Env, ExecutionContext, R2Bucket } from '../src/env.ts';
 import edge from '../src/worker.ts';
 
-export { Outbox } from '../src/worker.ts';
+export { Limiter, Outbox } from '../src/worker.ts';
 
 const DELAY_MS = 400;
 

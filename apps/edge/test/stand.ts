@@ -6,7 +6,13 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { type Feedback, type PredictionEvent, PredictionEventBatch } from '@anneal/api/contract';
+import {
+  type Feedback,
+  type PredictionEvent,
+  PredictionEventBatch,
+  type Sample,
+  type Sketch,
+} from '@anneal/api/contract';
 import { PUSH_HEADERS, pushPayload, type Route } from '../src/contract.ts';
 import { type EdgeHost, startEdge } from '../src/host/edge.ts';
 import { sha256 } from './manifests.ts';
@@ -22,6 +28,8 @@ export interface EventsApi {
   url: string;
   events: PredictionEvent[];
   feedback: Feedback[];
+  sketches: Sketch[];
+  samples: Sample[];
   /** Sizes of the batches that came, in order. */
   batches: number[];
   /** How many batches were not taken. */
@@ -42,6 +50,8 @@ export async function startEventsApi(port = 0): Promise<EventsApi> {
     url: '',
     events: [],
     feedback: [],
+    sketches: [],
+    samples: [],
     batches: [],
     refusals: 0,
     status: undefined,
@@ -85,11 +95,13 @@ function accept(api: EventsApi, request: http.IncomingMessage, text: string): nu
   const batch = PredictionEventBatch.safeParse(JSON.parse(text));
   if (!batch.success || batch.data.events.some(({ id }) => api.poison.has(id))) return 400;
   api.batches.push(batch.data.events.length);
-  const known = new Set([...api.events, ...api.feedback].map(({ id }) => id));
+  const known = new Set([...api.events, ...api.feedback, ...api.sketches].map(({ id }) => id));
   for (const event of batch.data.events) {
-    if (known.has(event.id)) continue;
-    if ('kind' in event) api.feedback.push(event);
-    else api.events.push(event);
+    if (known.has(event.id) && !('rows' in event)) continue; // a sample has the id of its prediction event
+    if (!('kind' in event)) api.events.push(event);
+    else if (event.kind === 'FEEDBACK') api.feedback.push(event);
+    else if (event.kind === 'SKETCH') api.sketches.push(event);
+    else api.samples.push(event);
   }
   return 200;
 }
@@ -97,6 +109,8 @@ function accept(api: EventsApi, request: http.IncomingMessage, text: string): nu
 export interface Stand {
   api: EventsApi;
   data: string;
+  /** Lines of the Worker's log. */
+  log: string[];
   url(): string;
   /** Stops workerd and starts it over the same data. */
   restart(): Promise<void>;
@@ -133,14 +147,22 @@ export function sign({ secret, ...payload }: Omit<Signed, 'body'>): Record<strin
 export async function startStand(main?: string): Promise<Stand> {
   const api = await startEventsApi();
   const data = mkdtempSync(path.join(os.tmpdir(), 'anneal-edge-test-'));
+  const log: string[] = [];
   const secrets = { edgeKey: EDGE_KEY, adminSecret: ADMIN_SECRET };
   const start = () =>
-    startEdge({ apiUrl: api.url, ...secrets, host: '127.0.0.1', port: 0, data, onLog: () => {} }, main);
+    startEdge(
+      {
+        ...{ apiUrl: api.url, ...secrets, host: '127.0.0.1', port: 0, data },
+        ...{ logRequests: 'ALL', onLog: (line) => log.push(line) },
+      },
+      main,
+    );
   let edge: EdgeHost = await start();
   const url = () => edge.url;
   const stand: Stand = {
     api,
     data,
+    log,
     url,
     restart: async () => {
       await edge.stop();
@@ -184,7 +206,7 @@ function workerds(): number[] {
 }
 
 /** Signed pushes as the API makes them, with whatever is changed in them. */
-function pushes(url: () => string): Pick<Stand, 'pushArtifact' | 'pushRoute'> {
+export function pushes(url: () => string): Pick<Stand, 'pushArtifact' | 'pushRoute'> {
   const send = (signed: Signed) =>
     fetch(url() + signed.path, { method: signed.method, headers: sign(signed), body: Buffer.from(signed.body) });
   const defaults = () => ({ method: 'PUT', time: Math.floor(Date.now() / 1000), secret: ADMIN_SECRET });

@@ -30,7 +30,13 @@ async function main(): Promise<void> {
   log.info('trainer ready', { trainer: config.name, api: config.apiUrl, engines });
   process.stdout.write(`${JSON.stringify({ ready: true, name: config.name })}\n`); // for whoever supervises us
   const { key, name, logLevel, checkpointSeconds } = config;
-  await runTrainer({ api, key, name, engines, log, logLevel, checkpointSeconds, signal: end.signal });
+  const lane = { api, key, name, engines, log, logLevel, checkpointSeconds, signal: end.signal };
+  // Imports have a lane of their own: they take seconds, and shall not wait behind hours of training. They are rare, so
+  // no process waits for them.
+  await Promise.all([
+    runTrainer({ ...lane, kinds: ['TRAIN'] }),
+    runTrainer({ ...lane, kinds: ['IMPORT'], spare: false }),
+  ]);
   log.info('trainer ended');
   process.exit(); // stdin may still be open
 }

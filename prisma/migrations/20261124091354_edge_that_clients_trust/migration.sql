@@ -191,4 +191,5 @@ ALTER TABLE "ColumnRollup" ADD CONSTRAINT "ColumnRollup_modelVersionId_fkey" FOR
 -- AddForeignKey
 ALTER TABLE "SampledInput" ADD CONSTRAINT "SampledInput_endpointId_fkey" FOREIGN KEY ("endpointId") REFERENCES "Endpoint"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 
-
+-- AddForeignKey
+ALTER TABLE "SampledInput" ADD CONSTRAINT "SampledInput_modelVersionId_fkey" FOREIGN KEY ("modelVersionId") REFERENCES "ModelVersion"("id") ON DELETE CASCADE ON UPDATE CASCADE;

@@ -1,6 +1,6 @@
 /** API keys: from a secret to its caller, and from a caller to a new key. Only the sha256 of a secret is stored. */
 import { createHash, randomBytes } from 'node:crypto';
-import { Scope } from '@anneal/edge/contract';
+import { EndpointName, Scope } from '@anneal/edge/contract';
 import { z } from 'zod';
 import { type Caller, hasScope, type KeyCaller } from '../context.ts';
 import type { Deps } from '../deps.ts';
@@ -40,9 +40,15 @@ export async function authenticate(
 /** Input of {@link createApiKey}. */
 export const CreateApiKeyInput = z.object({
   name: z.string().trim().min(1).max(100),
-  scopes: z.array(Scope).min(1).max(5),
+  scopes: z.array(Scope).min(1).max(Scope.options.length),
+  endpoints: z.array(EndpointName).max(100).nullish(),
+  requestsPerMinute: z.int().min(1).max(1_000_000).nullish(),
+  requestsPerDay: z.int().min(1).max(1_000_000_000).nullish(),
   projectId: globalId('Project').nullish(),
 });
+
+/** Keys for callers of endpoints: they reach nothing else, so they alone can be kept to some endpoints. */
+const CALLERS_SCOPES: readonly Scope[] = ['predict', 'feedback'];
 
 /** A new key of the caller's project; the secret is in the answer and nowhere else. */
 export async function createApiKey(
@@ -51,18 +57,56 @@ export async function createApiKey(
   input: z.output<typeof CreateApiKeyInput>,
 ): Promise<{ apiKeyId: string; secret: string }> {
   const projectId = ownProject(caller, input.projectId);
+  const { name, scopes, requestsPerMinute, requestsPerDay } = input;
+  const endpoints = await checkEndpoints(deps, projectId, input);
+  const row = { projectId, name, scopes, endpoints, requestsPerMinute, requestsPerDay };
   const { key, secret, revisions } = await deps.prisma.$transaction(async (tx) => ({
-    ...(await insertKey(tx, { projectId, name: input.name, scopes: input.scopes })),
+    ...(await insertKey(tx, row)),
     revisions: await repeatRevisions(tx, projectId),
   }));
   await pushRevisions(deps, revisions);
   return { apiKeyId: key.id, secret };
 }
 
+/** The names, each once. @throws UserError when one is not there, or the key would reach beyond them. */
+async function checkEndpoints(
+  { prisma }: Pick<Deps, 'prisma'>,
+  projectId: string,
+  { endpoints, scopes }: Pick<z.output<typeof CreateApiKeyInput>, 'endpoints' | 'scopes'>,
+): Promise<string[]> {
+  const names = [...new Set(endpoints ?? [])];
+  if (names.length === 0) return names;
+  const wide = scopes.find((scope) => !CALLERS_SCOPES.includes(scope));
+  if (wide)
+    throw new UserError(
+      'SCOPE_TOO_WIDE',
+      `A key of scope ${wide} reaches the whole project: with endpoints, scopes may be predict and feedback only.`,
+      ['scopes'],
+    );
+  const known = await prisma.endpoint.findMany({ where: { projectId, name: { in: names } }, select: { name: true } });
+  const unknown = names.find((name) => !known.some((endpoint) => endpoint.name === name));
+  if (unknown === undefined) return names;
+  throw new UserError('NOT_FOUND', `There is no endpoint "${unknown}" in this project: deploy it first.`, [
+    'endpoints',
+    String(endpoints?.indexOf(unknown)),
+  ]);
+}
+
+/** A row of a key as it is written. */
+export interface NewKey {
+  projectId: string | null;
+  name: string;
+  scopes: Scope[];
+  endpoints?: string[];
+  requestsPerMinute?: number | null | undefined;
+  requestsPerDay?: number | null | undefined;
+  secret?: string;
+}
+
 /** Writes the row of a key; the secret is new unless it is given. */
 export async function insertKey(
   prisma: Pick<Deps['prisma'], 'apiKey'>,
-  input: { projectId: string | null; name: string; scopes: Scope[]; secret?: string },
+  input: NewKey,
 ): Promise<{ key: ApiKey; secret: string }> {
   const { secret = newSecret(), ...row } = input;
   const scopes = [...new Set(row.scopes)];

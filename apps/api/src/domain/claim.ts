@@ -1,7 +1,9 @@
 /** Claiming: which trainer works on which run, by one atomic statement. Runs whose trainer died are claimed again. */
+import { ImportSpec } from '@anneal/trainer/contract';
 import { z } from 'zod';
 import type { Caller } from '../context.ts';
 import type { Deps } from '../deps.ts';
+import { RunKind } from '../generated/prisma/enums.ts';
 import { type StoredColumn, StoredColumns } from './dataset-columns.ts';
 import { listen } from './news.ts';
 import { trainerProject } from './run-access.ts';
@@ -17,16 +19,22 @@ const URL_LIFE_MS = 60 * 60 * 1000;
 export const ClaimRunInput = z.object({
   worker: z.string().trim().min(1).max(200),
   engines: z.array(z.string().min(1).max(50)).min(1).max(20),
+  kinds: z.array(z.enum(RunKind)).min(1).nullish(),
   waitSeconds: z.number().min(0).max(20).nullish(),
 });
 
-/** A run that is the caller's until its lease runs out, and all that is needed to train it. */
+/** A run that is the caller's until its lease runs out, and all that is needed to work on it. */
 export interface Claim {
   runId: string;
   attempt: number;
+  kind: RunKind;
   leaseSeconds: number;
+  /** RunSpec or ImportSpec. */
   spec: unknown;
-  datasetUrl: string;
+  /** IMPORT: the bytes of the model that came. */
+  sourceUrl: string | null;
+  /** Null for an IMPORT that is not evaluated. */
+  datasetUrl: string | null;
   columns: StoredColumn[];
   missingValues: string[];
   checkpoint: { url: string; step: number } | null;
@@ -65,7 +73,7 @@ type Claimed = { id: string; attempt: number };
 async function takeRun(
   deps: Deps,
   projectId: string | null,
-  { worker, engines }: { worker: string; engines: string[] },
+  { worker, engines, kinds }: z.output<typeof ClaimRunInput>,
 ): Promise<Claimed | undefined> {
   const [claimed] = await deps.prisma.$queryRaw<Claimed[]>`
     WITH claimed AS (
@@ -74,11 +82,12 @@ async function takeRun(
         "leaseOwner" = ${worker}, "leaseExpiresAt" = now() + make_interval(secs => ${LEASE_SECONDS}),
         "startedAt" = COALESCE("startedAt", now())
       WHERE id = (
-        SELECT r.id FROM "Run" r JOIN "Experiment" e ON e.id = r."experimentId"
+        SELECT r.id FROM "Run" r
         WHERE (r.status = 'QUEUED' OR (r.status = 'RUNNING' AND r."leaseExpiresAt" < now()
                  AND r.attempt < r."maxAttempt" AND r."cancelRequestedAt" IS NULL))
-          AND (${projectId}::uuid IS NULL OR e."projectId" = ${projectId}::uuid)
-          AND (r.spec->>'engine' = 'AUTO' OR r.spec->>'engine' = ANY(${engines}::text[]))
+          AND (${projectId}::uuid IS NULL OR r."projectId" = ${projectId}::uuid)
+          AND r.kind = ANY(${kinds ?? [RunKind.TRAIN]}::text[]::"RunKind"[])
+          AND (r.kind = 'IMPORT' OR r.spec->>'engine' = 'AUTO' OR r.spec->>'engine' = ANY(${engines}::text[]))
         ORDER BY r."createdAt", r.trial, r.id LIMIT 1 FOR UPDATE OF r SKIP LOCKED
       )
       RETURNING id, attempt
@@ -111,29 +120,32 @@ export async function sweepRuns(deps: Pick<Deps, 'prisma' | 'pubsub'>): Promise<
 
 async function describe(deps: Deps, { id, attempt }: Claimed): Promise<Claim> {
   await deps.pubsub.publish('run', id);
+  const ofData = { select: { digest: true, columns: true, missingValues: true } };
   const run = await deps.prisma.run.findUniqueOrThrow({
     where: { id },
     select: {
+      kind: true,
       spec: true,
       checkpoints: { orderBy: { step: 'desc' }, take: 1 },
-      experiment: {
-        select: { search: true, datasetVersion: { select: { digest: true, columns: true, missingValues: true } } },
-      },
+      experiment: { select: { search: true, datasetVersion: ofData } },
+      datasetVersion: ofData,
     },
   });
-  const { digest, columns, missingValues } = run.experiment.datasetVersion;
+  const data = run.experiment?.datasetVersion ?? run.datasetVersion;
   const expiresAt = new Date(deps.now().getTime() + URL_LIFE_MS);
   const urlOf = (blob: string) => deps.signer.sign({ method: 'GET', path: `/blobs/${blob}`, expiresAt });
   const [checkpoint] = run.checkpoints;
   return {
     runId: id,
     attempt,
+    kind: run.kind,
     leaseSeconds: LEASE_SECONDS,
     spec: run.spec,
-    datasetUrl: urlOf(digest),
-    columns: StoredColumns.parse(columns).filter(({ role }) => role === 'FEATURE'),
-    missingValues,
+    sourceUrl: run.kind === 'IMPORT' ? urlOf(ImportSpec.parse(run.spec).source.digest) : null,
+    datasetUrl: data && urlOf(data.digest),
+    columns: StoredColumns.parse(data?.columns ?? []).filter(({ role }) => role === 'FEATURE'),
+    missingValues: data?.missingValues ?? [],
     checkpoint: checkpoint ? { url: urlOf(checkpoint.digest), step: checkpoint.step } : null,
-    rungs: rungsOfSearch(run.experiment.search),
+    rungs: rungsOfSearch(run.experiment?.search ?? null),
   };
 }

@@ -4,9 +4,12 @@
  * GraphQL.
  */
 import { createHash, createHmac } from 'node:crypto';
-import { Manifest, PUSH_HEADERS, pushPayload, Route, Scope } from '@anneal/edge/contract';
+import { PUSH_HEADERS, pushPayload, Route, type RouteKey, type RouteVariant, Scope } from '@anneal/edge/contract';
 import { z } from 'zod';
 import type { Deps } from '../deps.ts';
+import { settingsOf } from './endpoint-settings.ts';
+import { profilesOf } from './profile.ts';
+import { AnyManifest } from './variants.ts';
 
 export type PushDeps = Pick<Deps, 'prisma' | 'blobs' | 'edge' | 'log' | 'now'>;
 
@@ -45,6 +48,15 @@ export async function pushNewest(deps: PushDeps, endpointId: string, signal: Abo
   return route.revision;
 }
 
+const KEY = { sha256: true, scopes: true, endpoints: true, requestsPerMinute: true, requestsPerDay: true } as const;
+const VERSION = {
+  id: true,
+  number: true,
+  manifest: true,
+  artifactDigest: true,
+  model: { select: { name: true } },
+} as const;
+
 /**
  * The endpoint's newest revision as a route. One statement, so one moment: keys change together with the revision, and
  * a revision always means the same route.
@@ -54,7 +66,7 @@ async function readNewest(deps: PushDeps, endpointId: string) {
     where: { id: endpointId },
     select: {
       name: true,
-      project: { select: { apiKeys: { where: { revokedAt: null }, select: { sha256: true, scopes: true } } } },
+      project: { select: { apiKeys: { where: { revokedAt: null }, select: KEY } } },
       revisions: {
         orderBy: { number: 'desc' },
         take: 1,
@@ -63,20 +75,10 @@ async function readNewest(deps: PushDeps, endpointId: string) {
           number: true,
           acknowledgedAt: true,
           events: true,
+          settings: true,
           variants: {
             orderBy: { id: 'asc' },
-            select: {
-              weight: true,
-              modelVersion: {
-                select: {
-                  id: true,
-                  number: true,
-                  manifest: true,
-                  artifactDigest: true,
-                  model: { select: { name: true } },
-                },
-              },
-            },
+            select: { role: true, weight: true, modelVersion: { select: VERSION } },
           },
         },
       },
@@ -84,25 +86,64 @@ async function readNewest(deps: PushDeps, endpointId: string) {
   });
   const [revision] = endpoint.revisions;
   if (!revision) throw new Error(`endpoint ${endpoint.name} has no revision`);
+  const settings = settingsOf(revision.settings);
+  const primary = revision.variants.filter(({ role }) => role === 'PRIMARY').map(routeVariant);
   const route: Route = {
     formatVersion: 1,
     endpoint: endpoint.name,
     revision: revision.number,
-    variants: revision.variants.map(({ weight, modelVersion }) => ({
-      modelVersionId: modelVersion.id,
-      model: modelVersion.model.name,
-      version: modelVersion.number,
-      weight,
-      manifest: Manifest.parse(modelVersion.manifest),
-    })),
+    // What the edge has already is not sent, so needs no profile.
+    variants: settings.drift && !revision.acknowledgedAt ? await profiled(deps, primary) : primary,
+    shadows: revision.variants.filter(({ role }) => role === 'SHADOW').map(routeVariant),
     events: revision.events,
-    keys: endpoint.project.apiKeys.map((key) => ({ sha256: key.sha256, scopes: z.array(Scope).parse(key.scopes) })),
+    settings,
+    keys: endpoint.project.apiKeys
+      .filter(({ endpoints }) => endpoints.length === 0 || endpoints.includes(endpoint.name))
+      .map(routeKey),
   };
   return {
     route: Route.parse(route),
     revisionId: revision.id,
     acknowledged: revision.acknowledgedAt !== null,
     artifacts: new Set(revision.variants.map((variant) => variant.modelVersion.artifactDigest)),
+  };
+}
+
+function routeVariant({
+  weight,
+  modelVersion,
+}: {
+  weight: number;
+  modelVersion: { id: string; number: number; manifest: unknown; model: { name: string } };
+}): RouteVariant {
+  const { id, number, manifest, model } = modelVersion;
+  return { modelVersionId: id, model: model.name, version: number, weight, manifest: AnyManifest.parse(manifest) };
+}
+
+/** With what their inputs are counted by; shadows are not counted, as they see what the others see. */
+async function profiled(deps: PushDeps, variants: RouteVariant[]): Promise<RouteVariant[]> {
+  const profiles = await profilesOf(
+    deps,
+    variants.map(({ modelVersionId }) => modelVersionId),
+  );
+  return variants.map((variant) => {
+    const profile = profiles.get(variant.modelVersionId)?.map((column) => column.profile);
+    return profile?.length ? { ...variant, profile } : variant;
+  });
+}
+
+function routeKey(key: {
+  sha256: string;
+  scopes: string[];
+  requestsPerMinute: number | null;
+  requestsPerDay: number | null;
+}): RouteKey {
+  const { sha256, scopes, requestsPerMinute, requestsPerDay } = key;
+  return {
+    sha256,
+    scopes: z.array(Scope).parse(scopes),
+    ...(requestsPerMinute !== null && { requestsPerMinute }),
+    ...(requestsPerDay !== null && { requestsPerDay }),
   };
 }
 

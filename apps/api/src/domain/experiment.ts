@@ -12,7 +12,8 @@ import { globalId } from './ids.ts';
 import { completeSpec, type SpecData, SpecInput, sizeOfNetwork } from './run-spec.ts';
 import { planSearch, SearchInput } from './search.ts';
 
-const ModelName = z
+/** zod: the name of a model, which stands in URLs. */
+export const ModelName = z
   .string()
   .regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, 'expected 1-63 of letters, digits, ".", "_" and "-"');
 
@@ -49,7 +50,9 @@ export async function createExperiment(
     const question = { projectId, datasetVersionId, modelId: model.id, name: input.name, task, objective, search };
     const { id: experimentId } = await tx.experiment.create({ data: question, select: { id: true } });
     for (let i = 0; i < runs.length; i += INSERT_ROWS)
-      await tx.run.createMany({ data: runs.slice(i, i + INSERT_ROWS).map((run) => ({ ...run, experimentId })) });
+      await tx.run.createMany({
+        data: runs.slice(i, i + INSERT_ROWS).map((run) => ({ ...run, projectId, experimentId })),
+      });
     return experimentId;
   });
   // One piece of news wakes every trainer that waits; those that miss it look by themselves.
@@ -70,7 +73,7 @@ function plan(data: SpecData, { search, ...input }: z.output<typeof CreateExperi
   return { spec: first.spec, search: planned.search, runs };
 }
 
-function rowOf(data: SpecData, spec: RunSpec): Omit<Prisma.RunCreateManyInput, 'experimentId'> {
+function rowOf(data: SpecData, spec: RunSpec): Omit<Prisma.RunCreateManyInput, 'projectId' | 'experimentId'> {
   const { parameterCount, flops } = sizeOfNetwork(data, spec);
   return { seed: spec.seed, spec, specDigest: digestOf(spec), parameterCount, flops };
 }

@@ -16,6 +16,7 @@ export const NODE_TYPES = [
   'Model',
   'ModelVersion',
   'Endpoint',
+  'Guardrail',
 ] as const;
 /** Types that have global ids. An upload's is its token. */
 export type NodeType = (typeof NODE_TYPES)[number] | 'Upload';

@@ -18,12 +18,14 @@ export function listen(pubsub: PubSub, topic: Topic, options: { id?: string; sig
   const signal = options.signal ? AbortSignal.any([ending.signal, options.signal]) : ending.signal;
   const events = pubsub.subscribe(topic, { id: options.id, signal });
   let next = events.next();
+  let over = false;
   return {
     async wait(ms) {
       const timer = new AbortController();
       const heard = next.then(({ done }) => {
         // After the end there is no more news: only the time ends a wait.
-        next = done ? new Promise(() => {}) : events.next();
+        over = done === true;
+        next = over ? new Promise(() => {}) : events.next();
       });
       await Promise.race([heard, delay(ms, undefined, { signal: AbortSignal.any([timer.signal, signal]) })]).catch(
         (error: unknown) => {
@@ -34,7 +36,7 @@ export function listen(pubsub: PubSub, topic: Topic, options: { id?: string; sig
     },
     async close() {
       ending.abort();
-      await next.catch(() => {});
+      if (!over) await next.catch(() => {});
     },
   };
 }

@@ -2,7 +2,7 @@
  * Prediction events on their way in: each is stored once by its id and counted once in the roll-up of its minute, in
  * one transaction. Knows the tables; not who sends the events, and not how roll-ups are read (traffic.ts).
  */
-import type { PredictionEvent } from '../contract.ts';
+import type { PredictionEvent, VariantRole } from '../contract.ts';
 import type { Deps } from '../deps.ts';
 import type { Prisma } from '../generated/prisma/client.ts';
 import { type Histogram, histogramOf, merge } from './histogram.ts';
@@ -26,6 +26,7 @@ type StoredEvent = {
   fresh: boolean;
   endpointId: string;
   modelVersionId: string;
+  role: VariantRole;
   minute: Date;
   durationUs: number;
   instances: number;
@@ -35,6 +36,7 @@ type StoredEvent = {
 interface Rollup {
   modelVersionId: string;
   endpointId: string;
+  role: VariantRole;
   minute: Date;
   requests: number;
   errors: number;
@@ -81,7 +83,8 @@ export async function deleteOldEvents(deps: Pick<Deps, 'prisma' | 'now'>, days =
 /** What PostgreSQL can hold: one event that it refuses would otherwise make the whole batch fail, forever. */
 function isStorable(event: PredictionEvent): boolean {
   const labels = (event.predictions ?? []).map((p) => ('label' in p ? p.label : ''));
-  const texts = [event.endpoint, event.errorCode ?? '', ...labels];
+  const slices = (event.slices ?? []).flatMap((of) => Object.entries(of).flat());
+  const texts = [event.endpoint, event.errorCode ?? '', ...labels, ...slices];
   return (
     UUID.test(event.modelVersionId) &&
     event.revision <= INT4_MAX &&
@@ -114,20 +117,24 @@ function insertEvents(tx: Prisma.TransactionClient, events: PredictionEvent[]): 
       SELECT e.*, endpoint.id AS "endpointId"
       FROM jsonb_to_recordset(${rows}::jsonb) AS e(
         id uuid, endpoint text, "modelVersionId" uuid, revision int, "time" timestamptz, "durationUs" int,
-        status text, "errorCode" text, instances int, predictions jsonb)
+        status text, "errorCode" text, instances int, predictions jsonb,
+        role "VariantRole", "shadowOf" uuid, "selectedBy" "SelectedBy", slices jsonb)
       JOIN "Endpoint" endpoint ON endpoint.name = e.endpoint
       JOIN "ModelVersion" version ON version.id = e."modelVersionId"
       JOIN "Model" model ON model.id = version."modelId" AND model."projectId" = endpoint."projectId"
     ), fresh AS (
       INSERT INTO "PredictionEvent" (
-        id, "endpointId", "modelVersionId", revision, "time", "durationUs", status, "errorCode", instances, predictions)
+        id, "endpointId", "modelVersionId", revision, "time", "durationUs", status, "errorCode", instances, predictions,
+        role, "shadowOf", "selectedBy", slices)
       SELECT id, "endpointId", "modelVersionId", revision, "time", "durationUs", status, "errorCode", instances,
-        nullif(predictions, 'null'::jsonb)
+        nullif(predictions, 'null'::jsonb), coalesce(role, 'PRIMARY'), "shadowOf", coalesce("selectedBy", 'WEIGHT'),
+        slices
       FROM known ORDER BY id
       ON CONFLICT (id) DO NOTHING
       RETURNING id
     )
-    SELECT known.id::text, "endpointId"::text, "modelVersionId"::text, "durationUs", instances, status,
+    SELECT known.id::text, "endpointId"::text, "modelVersionId"::text, coalesce(role, 'PRIMARY')::text AS role,
+      "durationUs", instances, status,
       date_trunc('minute', "time", 'UTC') AS minute, fresh.id IS NOT NULL AS fresh
     FROM known LEFT JOIN fresh USING (id)`;
 }
@@ -136,12 +143,12 @@ async function addToRollups(tx: Prisma.TransactionClient, rollups: Rollup[]): Pr
   if (rollups.length === 0) return;
   await tx.$executeRaw`
     INSERT INTO "TrafficRollup" AS old
-      ("modelVersionId", "endpointId", minute, requests, errors, instances, predictions, latency)
+      ("modelVersionId", "endpointId", role, minute, requests, errors, instances, predictions, latency)
     SELECT * FROM jsonb_to_recordset(${JSON.stringify(rollups)}::jsonb) AS r(
-      "modelVersionId" uuid, "endpointId" uuid, minute timestamptz,
+      "modelVersionId" uuid, "endpointId" uuid, role "VariantRole", minute timestamptz,
       requests int, errors int, instances int, predictions int, latency int[])
-    ORDER BY r."modelVersionId", r."endpointId", r.minute
-    ON CONFLICT ("modelVersionId", "endpointId", minute) DO UPDATE SET
+    ORDER BY r."modelVersionId", r."endpointId", r.role, r.minute
+    ON CONFLICT ("modelVersionId", "endpointId", role, minute) DO UPDATE SET
       requests = old.requests + excluded.requests,
       errors = old.errors + excluded.errors,
       instances = old.instances + excluded.instances,
@@ -151,14 +158,15 @@ async function addToRollups(tx: Prisma.TransactionClient, rollups: Rollup[]): Pr
         FROM unnest(old.latency, excluded.latency) WITH ORDINALITY AS bins(a, b, bin) ORDER BY bin)`;
 }
 
-/** The events' counts by version, endpoint and minute. */
+/** The events' counts by version, endpoint, role and minute. */
 function rollUp(events: StoredEvent[]): Rollup[] {
   const rollups = new Map<string, Rollup>();
-  for (const { modelVersionId, endpointId, minute, status, instances, durationUs } of events) {
-    const key = `${modelVersionId} ${endpointId} ${minute.getTime()}`;
+  for (const { modelVersionId, endpointId, role, minute, status, instances, durationUs } of events) {
+    const key = `${modelVersionId} ${endpointId} ${role} ${minute.getTime()}`;
     const sum = rollups.get(key) ?? {
       modelVersionId,
       endpointId,
+      role,
       minute,
       requests: 0,
       errors: 0,

@@ -1,7 +1,9 @@
-/** Housekeeping in the background: event rows are kept for a time, their roll-ups for good. */
+/** Housekeeping in the background: event rows and samples are kept for a time, roll-ups for good. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deps } from '../deps.ts';
+import { deleteOldSketches } from './column-rollup.ts';
 import { deleteOldEvents } from './prediction-events.ts';
+import { deleteExpiredSamples } from './sampled-input.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -15,6 +17,9 @@ export async function startRetention(
     try {
       const deleted = await deleteOldEvents(deps, days);
       if (deleted > 0) deps.log.info('old prediction events deleted', { deleted, days });
+      await deleteOldSketches(deps, days);
+      const expired = await deleteExpiredSamples(deps);
+      if (expired > 0) deps.log.info('expired samples deleted', { expired });
     } catch (error) {
       if (!signal.aborted) deps.log.error('deleting old prediction events failed', { error: String(error) });
     }

@@ -17,9 +17,9 @@ export async function trainableRun(
 ): Promise<{ id: string; projectId: string }> {
   const projectId = trainerProject(caller);
   const run = await deps.prisma.run.findFirst({
-    where: { id: runId, ...(projectId && { experiment: { projectId } }) },
-    select: { id: true, experiment: { select: { projectId: true } } },
+    where: { id: runId, ...(projectId && { projectId }) },
+    select: { id: true, projectId: true },
   });
   if (!run) throw notFound('Run', ['runId']);
-  return { id: run.id, projectId: run.experiment.projectId };
+  return run;
 }

@@ -64,7 +64,7 @@ export async function retryRun(deps: Deps, caller: Caller, { runId }: Input): Pr
 
 async function lockOwnRun(tx: Prisma.TransactionClient, caller: Caller, id: string): Promise<Run> {
   await tx.$queryRaw`SELECT id FROM "Run" WHERE id = ${id}::uuid FOR UPDATE`;
-  const run = await tx.run.findFirst({ where: { id, experiment: { projectId: projectOf(caller) } } });
+  const run = await tx.run.findFirst({ where: { id, projectId: projectOf(caller) } });
   if (!run) throw notFound('Run', ['runId']);
   return run;
 }
@@ -86,10 +86,7 @@ export async function* followRun(
   const news = listen(deps.pubsub, 'run', { id: runId, signal });
   try {
     while (!signal?.aborted) {
-      const run = await deps.prisma.run.findFirst({
-        where: { id: runId, experiment: { projectId } },
-        select: { status: true },
-      });
+      const run = await deps.prisma.run.findFirst({ where: { id: runId, projectId }, select: { status: true } });
       if (!run) return;
       yield runId;
       if (run.status !== 'QUEUED' && run.status !== 'RUNNING') return;

@@ -9,6 +9,7 @@ import { UserError } from '../errors.ts';
 import type { Prisma } from '../generated/prisma/client.ts';
 import { proceeds } from './asha.ts';
 import { AttemptInput, ownedWrite, scoreSet } from './attempt.ts';
+import { NIL } from './ids.ts';
 import { trainableRun } from './run-access.ts';
 import { higherIsBetter, StoredSearch } from './search.ts';
 
@@ -36,11 +37,12 @@ export async function reportRung(deps: Deps, caller: Caller, input: Input): Prom
 async function decide(tx: Prisma.TransactionClient, now: Date, { runId, epoch, score }: Input): Promise<boolean> {
   const before = await tx.rung.findUnique({ where: { runId_epoch: { runId, epoch } } });
   if (before) return before.proceeds;
-  const { experimentId } = await tx.run.findUniqueOrThrow({ where: { id: runId }, select: { experimentId: true } });
+  const run = await tx.run.findUniqueOrThrow({ where: { id: runId }, select: { experimentId: true } });
+  const experimentId = run.experimentId ?? NIL; // an import has no rungs
   await tx.$queryRaw`SELECT id FROM "Experiment" WHERE id = ${experimentId}::uuid FOR UPDATE`;
-  const { search, objective } = await tx.experiment.findUniqueOrThrow({ where: { id: experimentId } });
-  const halving = StoredSearch.nullable().parse(search)?.halving;
-  if (!halving?.rungs.includes(epoch))
+  const experiment = await tx.experiment.findUnique({ where: { id: experimentId } });
+  const halving = StoredSearch.nullable().parse(experiment?.search ?? null)?.halving;
+  if (!experiment || !halving?.rungs.includes(epoch))
     throw new UserError('INVALID_INPUT', `Its search has no rung at epoch ${epoch}, only at ${halving?.rungs ?? []}.`, [
       'epoch',
     ]);
@@ -50,11 +52,11 @@ async function decide(tx: Prisma.TransactionClient, now: Date, { runId, epoch, s
   });
   const scores = others.map((other) => other.score);
   const { reductionFactor } = halving;
-  const goesOn = proceeds(score, scores, { reductionFactor, higherIsBetter: higherIsBetter(objective) });
+  const goesOn = proceeds(score, scores, { reductionFactor, higherIsBetter: higherIsBetter(experiment.objective) });
   await tx.rung.create({ data: { runId, epoch, score, proceeds: goesOn } });
   if (!goesOn) {
     const errorMessage =
-      `After ${epoch} epochs its ${objective} on validation was ${score}, not in the best 1/${reductionFactor} of ` +
+      `After ${epoch} epochs its ${experiment.objective} on validation was ${score}, not in the best 1/${reductionFactor} of ` +
       `the ${scores.length + 1} trials that came so far. Retry the run to let it go on all the same.`;
     const ended = { status: 'CANCELED', errorCode: STOPPED_EARLY, errorMessage, finishedAt: now } as const;
     await tx.run.update({ where: { id: runId }, data: { ...ended, leaseExpiresAt: null } });

@@ -1,5 +1,7 @@
 /** Traffic of model versions in a window of time, answered from the roll-ups alone. Knows no events and no GraphQL. */
+import type { VariantRole } from '../contract.ts';
 import type { Deps } from '../deps.ts';
+import { batched } from './batched.ts';
 import { quantile } from './histogram.ts';
 
 const MINUTE_MS = 60_000;
@@ -85,16 +87,18 @@ interface Sums {
   latency: number[] | null;
 }
 
-/** Traffic of each of the versions, in their order, by one SQL statement for all. */
+/** Traffic of each of the versions in a role, in their order, by one SQL statement for all. */
 export async function trafficOf(
   deps: Pick<Deps, 'prisma'>,
   modelVersionIds: readonly string[],
   window: Window,
+  role: VariantRole,
 ): Promise<Traffic[]> {
   const rows = await deps.prisma.$queryRaw<Sums[]>`
     WITH minutes AS (
       SELECT "modelVersionId", requests, errors, instances, latency FROM "TrafficRollup"
       WHERE "modelVersionId" = ANY(${modelVersionIds}::uuid[]) AND minute >= ${window.from} AND minute < ${window.to}
+        AND role = ${role}::"VariantRole"
     ), bins AS (
       SELECT "modelVersionId", bin, sum(count) AS count
       FROM minutes, unnest(latency) WITH ORDINALITY AS u(count, bin) GROUP BY "modelVersionId", bin
@@ -125,33 +129,13 @@ const NOTHING = { requests: 0, errors: 0, instances: 0, latency: null };
 
 export interface TrafficLoader {
   /** @throws BadWindow */
-  load(modelVersionId: string, window: WindowInput): Promise<Traffic>;
+  load(modelVersionId: string, window: WindowInput, role: VariantRole): Promise<Traffic>;
 }
 
-/** A loader for one request: versions asked for in the same tick and with the same window share one statement. */
+/** A loader for one request: versions asked for in the same tick, window and role share one statement. */
 export function trafficLoader(deps: Pick<Deps, 'prisma' | 'now'>): TrafficLoader {
-  const waiting = new Map<string, { ids: Set<string>; answer: Promise<Map<string, Traffic>> }>();
-  return {
-    async load(modelVersionId, window) {
-      const key = JSON.stringify(window ?? null);
-      let batch = waiting.get(key);
-      if (!batch) {
-        const ids = new Set<string>();
-        // Two turns of the event loop: the fields of a page are resolved in one, nested promises need the second.
-        const answer = new Promise((resolve) => setImmediate(() => setImmediate(resolve))).then(async () => {
-          waiting.delete(key);
-          const traffic = await trafficOf(deps, [...ids], windowOf(window, deps.now()));
-          return new Map([...ids].map((id, i) => [id, traffic[i] ?? fail(id)]));
-        });
-        batch = { ids, answer };
-        waiting.set(key, batch);
-      }
-      batch.ids.add(modelVersionId);
-      return (await batch.answer).get(modelVersionId) ?? fail(modelVersionId);
-    },
-  };
-}
-
-function fail(modelVersionId: string): never {
-  throw new Error(`the traffic of version ${modelVersionId} was not loaded`);
+  const load = batched((ids: string[], [window, role]: [WindowInput, VariantRole]) =>
+    trafficOf(deps, ids, windowOf(window, deps.now()), role),
+  );
+  return { load: (modelVersionId, window, role) => load(modelVersionId, [window, role]) };
 }

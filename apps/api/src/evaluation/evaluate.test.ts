@@ -323,7 +323,20 @@ describe('held-out rows', () => {
     expect(codeOf(ask([4, 1]))).toBe('ROWS_DIFFER');
     expect(codeOf(ask([4, 1, 1]))).toBe('ROWS_DIFFER');
     expect(codeOf(ask([4, 1, 0]))).toBe('ROWS_DIFFER');
-    expect(codeOf(ask([4, 1, 2], ['b', 'a']))).toBe('CLASSES_DIFFER');
+    expect(codeOf(ask([4, 1, 2], ['a', 'c']))).toBe('CLASSES_DIFFER');
+    expect(codeOf(ask([4, 1, 2], ['a', 'b', 'c']))).toBe('CLASSES_DIFFER');
+  });
+
+  it('compares classes by name: an imported model has an order of its own', () => {
+    const e = ask([4, 1, 2], ['b', 'a'])(); // row 4 was answered as b, the others as a
+    expect(e.kind === 'CLASSES' && e.confusionMatrix).toEqual({
+      labels: ['b', 'a'],
+      counts: [
+        [1, 1],
+        [0, 1],
+      ],
+    });
+    expect(e.kind === 'CLASSES' && e.accuracy.value).toBeCloseTo(2 / 3, 12);
   });
 
   it('compares values for a regression and refuses a threshold there', () => {

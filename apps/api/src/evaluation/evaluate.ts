@@ -145,17 +145,22 @@ export function evaluate({ predictions, table, positiveClass, threshold, at = nu
     const truth = Float64Array.from(predictions.rows, (row) => values[row] ?? Number.NaN);
     return evaluateValues({ truth, predicted: predictions.values });
   }
-  const { classes, codes } = target;
-  if (classes === null || codes === null || JSON.stringify(classes) !== JSON.stringify(predictions.classes))
+  const { codes } = target;
+  const { classes, labels, probabilities } = predictions;
+  if (target.classes === null || codes === null || !sameNames(target.classes, classes))
     throw new EvaluationError(
       'CLASSES_DIFFER',
-      `the target "${target.name}" has the classes ${JSON.stringify(classes)}, predicted were ` +
-        JSON.stringify(predictions.classes),
+      `the target "${target.name}" has the classes ${JSON.stringify(target.classes)}, predicted were ` +
+        JSON.stringify(classes),
     );
-  const truth = Int32Array.from(predictions.rows, (row) => codes[row] ?? -1);
-  const { labels, probabilities } = predictions;
+  // An imported model has its classes in an order of its own.
+  const codeOf = target.classes.map((name) => classes.indexOf(name));
+  const truth = Int32Array.from(predictions.rows, (row) => codeOf[codes[row] ?? -1] ?? -1);
   return evaluateClasses({ classes, positiveClass, truth, labels, probabilities, threshold, at, known });
 }
+
+const sameNames = (a: readonly string[], b: readonly string[]) =>
+  JSON.stringify(a.toSorted()) === JSON.stringify(b.toSorted());
 
 function checkRows(rows: readonly number[], table: Table): void {
   const test = PARTS.indexOf('TEST');

@@ -2,8 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApi, type TestApi } from '../../../../test/testkit/api.ts';
+import { answered, classes, deliver, told } from '../../../../test/testkit/events.ts';
 import { type SeededVersion, type SeedRows, seedVersion } from '../../../../test/testkit/seed.ts';
-import type { EdgeEvent, Feedback, PredictionEvent } from '../contract.ts';
+import type { EdgeEvent } from '../contract.ts';
 import { deleteOldEvents } from '../domain/prediction-events.ts';
 import { createProject } from '../domain/project.ts';
 
@@ -18,48 +19,8 @@ afterAll(() => api?.close());
 const seeded = (modelName: string, rows: SeedRows = { classes: ['a', 'b'], truth: [0], probabilities: [[1, 0]] }) =>
   seedVersion(api.deps, { projectId: api.projectId, modelName, rows });
 
-type Answer = NonNullable<PredictionEvent['predictions']>[number];
-const answered = (version: SeededVersion, predictions: Answer[], fields: Partial<PredictionEvent> = {}) => ({
-  formatVersion: 1 as const,
-  id: randomUUID(),
-  endpoint: 'iris',
-  revision: 1,
-  modelVersionId: version.uuid,
-  time: new Date().toISOString(),
-  durationUs: 500,
-  status: 'OK' as const,
-  errorCode: null,
-  instances: predictions.length,
-  predictions,
-  ...fields,
-});
-const classes = (...labels: string[]): Answer[] => labels.map((label) => ({ label, score: 0.9 }));
-
 const MINUTE_MS = 60_000;
-/** Labels by index, told `afterMs` after the event; null = none for that instance. */
-const told = (
-  event: PredictionEvent,
-  labels: (string | null)[],
-  { afterMs = 1000, ...fields }: Partial<Feedback> & { afterMs?: number } = {},
-): Feedback => ({
-  formatVersion: 1,
-  kind: 'FEEDBACK',
-  id: randomUUID(),
-  endpoint: event.endpoint,
-  time: new Date(Date.parse(event.time) + afterMs).toISOString().replace('Z', '000Z'),
-  labels: labels.flatMap((label, index) => (label === null ? [] : [{ eventId: event.id, index, label }])),
-  ...fields,
-});
-
-const send = async (...events: EdgeEvent[]) => {
-  const response = await fetch(`${api.url}/internal/prediction-events`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${api.keys.edge}` },
-    body: JSON.stringify({ events }),
-  });
-  expect(response.status).toBe(200);
-  return await response.json();
-};
+const send = async (...events: EdgeEvent[]) => await deliver(api, events);
 
 const FIELDS = `source n labelled unknownLabels accuracy { value n } f1(average: MACRO) { value low high n }
   confusionMatrix { labels counts }`;

@@ -1,19 +1,22 @@
 /**
- * POST /internal/prediction-events: the edge's outbox delivers prediction events and feedback here. Knows keys and the
- * batch's form, no table.
+ * POST /internal/prediction-events: the edge's outbox delivers prediction events, feedback, sketches and samples here.
+ * Knows keys and the batch's form, no table.
  */
 import { z } from 'zod';
 import { hasScope } from '../context.ts';
-import { Feedback, MAX_EVENTS, PredictionEvent } from '../contract.ts';
+import { Feedback, MAX_EVENTS, PredictionEvent, Sample, Sketch } from '../contract.ts';
 import type { Deps } from '../deps.ts';
 import { authenticate } from '../domain/auth.ts';
+import { ingestSketches } from '../domain/column-rollup.ts';
 import { ingestFeedback } from '../domain/feedback.ts';
-import { ingest } from '../domain/prediction-events.ts';
+import { type Ingested, ingest } from '../domain/prediction-events.ts';
+import { ingestSamples } from '../domain/sampled-input.ts';
 
 /** PredictionEventBatch with its events unread: judged one by one, so that a bad one does not stop the outbox. */
 const Envelope = z.strictObject({ events: z.array(z.unknown()).min(1).max(MAX_EVENTS) });
 const Identified = z.object({ id: z.string().max(64) });
-const Told = z.object({ kind: z.literal('FEEDBACK') });
+const Told = z.object({ kind: z.enum(['FEEDBACK', 'SKETCH', 'SAMPLE']) });
+const FORMS = { FEEDBACK: Feedback, SKETCH: Sketch, SAMPLE: Sample };
 
 /**
  * The door. 200 `{ accepted, duplicates, dropped }` for any readable batch: deliver it again only after an answer of
@@ -40,23 +43,29 @@ async function accept(deps: Deps, body: unknown): Promise<Response> {
   }
   const events: PredictionEvent[] = [];
   const feedback: Feedback[] = [];
+  const sketches: Sketch[] = [];
+  const samples: Sample[] = [];
   let bad = 0;
   for (const [i, candidate] of batch.data.events.entries()) {
     // One form at a time, so that the log names what is wrong in it.
-    const told = Told.safeParse(candidate).success;
-    const event = told ? Feedback.safeParse(candidate) : PredictionEvent.safeParse(candidate);
+    const told = Told.safeParse(candidate).data;
+    const event = (told ? FORMS[told.kind] : PredictionEvent).safeParse(candidate);
     if (!event.success) {
       bad++;
       logBad(deps, i, candidate, event.error.issues[0]);
-    } else if ('kind' in event.data) feedback.push(event.data);
-    else events.push(event.data);
+    } else if (!('kind' in event.data)) events.push(event.data);
+    else if (event.data.kind === 'FEEDBACK') feedback.push(event.data);
+    else if (event.data.kind === 'SKETCH') sketches.push(event.data);
+    else samples.push(event.data);
   }
-  const [predictions, truths] = [await ingest(deps, events), await ingestFeedback(deps, feedback)];
-  return Response.json({
-    accepted: predictions.accepted + truths.accepted,
-    duplicates: predictions.duplicates + truths.duplicates,
-    dropped: predictions.dropped + truths.dropped + bad,
-  });
+  const counted: Ingested[] = [
+    await ingest(deps, events),
+    await ingestFeedback(deps, feedback),
+    await ingestSketches(deps, sketches),
+    await ingestSamples(deps, samples),
+  ];
+  const sum = (of: keyof Ingested) => counted.reduce((total, part) => total + part[of], 0);
+  return Response.json({ accepted: sum('accepted'), duplicates: sum('duplicates'), dropped: sum('dropped') + bad });
 }
 
 /** Only what was wrong and where: the event itself may hold what users sent. */

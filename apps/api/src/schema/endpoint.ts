@@ -1,26 +1,76 @@
 /** Endpoint: a public name at the edge, and the versions that answer for it. */
 import { builder, page } from '../builder.ts';
 import { projectOf } from '../context.ts';
-import { DeployInput, deploy, UndeployInput, undeploy } from '../domain/deploy.ts';
 import { predictUrl } from '../domain/endpoint.ts';
-import { NIL, uuidOrNil } from '../domain/ids.ts';
-import { payloadMutation } from './mutation.ts';
+import { settingsOf } from '../domain/endpoint-settings.ts';
+import { uuidOrNil } from '../domain/ids.ts';
+import { SettingsType } from './endpoint-settings.ts';
+import { ShadowType, VariantType } from './variant.ts';
 
-const VariantType = builder.prismaObject('Variant', {
-  description: "A version's share of the requests of an endpoint.",
-  select: { id: true },
-  fields: (t) => ({
-    modelVersion: t.relation('modelVersion', { description: 'The version that answers.' }),
-    weight: t.exposeFloat('weight', { description: 'Its share is weight / sum of all weights.' }),
-  }),
-});
-
-const EventDeliveryEnum = builder.enumType('EventDelivery', {
+/** When events are kept. */
+export const EventDeliveryEnum = builder.enumType('EventDelivery', {
   description: "When the edge's durable outbox has the event of a prediction. Feedback is always DURABLE.",
   values: {
     BUFFERED: { description: 'At most 50 ms after the answer: a crash of the edge can lose those of the last 50 ms.' },
     DURABLE: { description: 'Before the answer, which takes longer: nothing that was answered is lost.' },
   } as const,
+});
+
+const ReasonEnum = builder.enumType('RevisionReason', {
+  description: 'Why there is a revision.',
+  values: {
+    DEPLOY: { description: 'It was deployed.' },
+    UNDEPLOY: { description: 'It was taken off the edge.' },
+    KEYS: { description: "The project's keys changed; what is served did not." },
+    ROLL_BACK: { description: 'An earlier revision is served again.' },
+    RAMP: { description: 'A ramp went a step further.' },
+    GUARDRAIL: { description: 'A guardrail acted on what it found.' },
+    SETTINGS: { description: 'Its settings changed; what is served did not.' },
+  } as const,
+});
+type Reason = typeof ReasonEnum.$inferType;
+
+builder.prismaObject('EndpointRevision', {
+  description: 'What an endpoint serves from one change to the next. Immutable; the number is in every answer.',
+  select: { id: true },
+  fields: (t) => ({
+    number: t.exposeInt('number', { description: 'Rises by one per revision of the endpoint.' }),
+    reason: t.field({
+      type: ReasonEnum,
+      description: 'Why there is this revision.',
+      select: { reason: true },
+      resolve: ({ reason }) => reason as Reason, // only addRevision writes it
+    }),
+    repeats: t.exposeInt('repeats', {
+      nullable: true,
+      description: 'The revision whose variants it repeats, where it is a roll back. Else null.',
+    }),
+    variants: t.field({
+      type: [VariantType],
+      description: 'The versions that answer.',
+      select: (_args, _ctx, nested) => ({ variants: nested({ orderBy: { id: 'asc' } }) }),
+      resolve: ({ variants }) => variants.filter(({ role }) => role === 'PRIMARY'),
+    }),
+    shadow: t.field({
+      type: [ShadowType],
+      description: 'The versions that are run behind the answers.',
+      select: (_args, _ctx, nested) => ({ variants: nested({ orderBy: { id: 'asc' } }) }),
+      resolve: ({ variants }) => variants.filter(({ role }) => role === 'SHADOW'),
+    }),
+    events: t.expose('events', { type: EventDeliveryEnum, description: 'When the events of predictions are kept.' }),
+    settings: t.field({
+      type: SettingsType,
+      description: 'What the endpoint does beside predicting.',
+      select: { settings: true },
+      resolve: ({ settings }) => settingsOf(settings),
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was written.' }),
+    acknowledgedAt: t.expose('acknowledgedAt', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the edge said that it serves it; null before, and where a newer one was quicker.',
+    }),
+  }),
 });
 
 builder.prismaNode('Endpoint', {
@@ -50,13 +100,34 @@ builder.prismaNode('Endpoint', {
       select: { revisions: { orderBy: { number: 'desc' }, take: 1, select: { acknowledgedAt: true } } },
       resolve: ({ revisions }) => (revisions[0]?.acknowledgedAt ?? null) !== null,
     }),
+    settings: t.field({
+      type: SettingsType,
+      description: 'What it does beside predicting, by the newest revision.',
+      select: { revisions: { orderBy: { number: 'desc' }, take: 1, select: { settings: true } } },
+      resolve: ({ revisions }) => settingsOf(revisions[0]?.settings ?? {}),
+    }),
     variants: t.field({
       type: [VariantType],
       description: 'The versions that answer by the newest revision; none when it is not deployed.',
       select: (_args, _ctx, nested) => ({
         revisions: { orderBy: { number: 'desc' }, take: 1, select: { variants: nested({ orderBy: { id: 'asc' } }) } },
       }),
-      resolve: ({ revisions }) => revisions[0]?.variants ?? [],
+      resolve: ({ revisions }) => (revisions[0]?.variants ?? []).filter(({ role }) => role === 'PRIMARY'),
+    }),
+    shadow: t.field({
+      type: [ShadowType],
+      description: 'The versions that are run behind the answers by the newest revision.',
+      select: (_args, _ctx, nested) => ({
+        revisions: { orderBy: { number: 'desc' }, take: 1, select: { variants: nested({ orderBy: { id: 'asc' } }) } },
+      }),
+      resolve: ({ revisions }) => (revisions[0]?.variants ?? []).filter(({ role }) => role === 'SHADOW'),
+    }),
+    revisions: t.relatedConnection('revisions', {
+      cursor: 'id',
+      complexity: page,
+      description: 'What it has served, newest first.',
+      totalCount: true,
+      query: { orderBy: { number: 'desc' } },
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was first deployed.' }),
   }),
@@ -90,63 +161,3 @@ builder.queryField('endpoints', (t) =>
       }),
   }),
 );
-
-const VariantInput = builder.inputType('VariantInput', {
-  description: "A version's share of the requests.",
-  fields: (t) => ({
-    modelVersionId: t.id({ required: true, description: 'The version, of the own project.' }),
-    weight: t.float({ description: 'Above 0; 1 when omitted. The share is weight / sum of all weights.' }),
-  }),
-});
-
-payloadMutation('deploy', {
-  description:
-    'Points an endpoint, new or not, to versions, and returns when the edge serves them (10 s at most). ' +
-    'EDGE_UNREACHABLE: the revision is stored and the API keeps pushing it. NAME_TAKEN: another project has the name.',
-  scope: 'write',
-  input: (t) => ({
-    endpoint: t.string({
-      required: true,
-      description: 'The name: 1-63 of a-z, 0-9 and -, unique in the installation.',
-    }),
-    variants: t.field({
-      type: [VariantInput],
-      required: true,
-      description: '1 to 10 versions that predict the same target.',
-    }),
-    events: t.field({
-      type: EventDeliveryEnum,
-      description: 'When the events of its predictions are kept; as before when omitted, BUFFERED at first.',
-    }),
-    idempotencyKey: t.string({ description: 'Repeats with the same key answer for the same deploy.' }),
-  }),
-  validate: DeployInput,
-  resolve: (input, ctx) => deploy(ctx, projectOf(ctx.caller), input),
-  payload: (t) => ({
-    endpoint: t.prismaField({
-      type: 'Endpoint',
-      nullable: true,
-      description: 'The endpoint as it is served now.',
-      resolve: (query, { endpointId }, _args, ctx) =>
-        ctx.prisma.endpoint.findUnique({ ...query, where: { id: endpointId ?? NIL } }),
-    }),
-  }),
-});
-
-payloadMutation('undeploy', {
-  description:
-    'Takes an endpoint off the edge: a revision without variants. Returns when the edge has acknowledged it.',
-  scope: 'write',
-  input: (t) => ({ endpoint: t.string({ required: true, description: 'Its name.' }) }),
-  validate: UndeployInput,
-  resolve: (input, ctx) => undeploy(ctx, projectOf(ctx.caller), input),
-  payload: (t) => ({
-    endpoint: t.prismaField({
-      type: 'Endpoint',
-      nullable: true,
-      description: 'The endpoint, without variants.',
-      resolve: (query, { endpointId }, _args, ctx) =>
-        ctx.prisma.endpoint.findUnique({ ...query, where: { id: endpointId ?? NIL } }),
-    }),
-  }),
-});

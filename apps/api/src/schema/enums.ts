@@ -27,6 +27,24 @@ export const ScopeEnum = builder.enumType('Scope', {
     write: { description: 'Upload data, create experiments, deploy.' },
     train: { description: 'Claim runs and report on them: for trainers.' },
     edge: { description: 'Predict and send feedback at the edge.' },
+    predict: { description: 'Predict at the edge and nothing else.' },
+    feedback: { description: 'Send feedback, to the edge or by recordFeedback, and nothing else.' },
     admin: { description: 'Everything, and manage keys and projects.' },
+  } as const,
+});
+
+export const VariantRoleEnum = builder.enumType('VariantRole', {
+  description: 'What a version is at an endpoint.',
+  values: {
+    PRIMARY: { description: 'It answers its share of the requests.' },
+    SHADOW: { description: 'It is run after the answer, on its share of the requests, and compared.' },
+  } as const,
+});
+
+export const RunKindEnum = builder.enumType('RunKind', {
+  description: 'What a run does.',
+  values: {
+    TRAIN: { description: 'Trains a network: an answer to an experiment.' },
+    IMPORT: { description: 'Makes a model of elsewhere a version: importModelVersion.' },
   } as const,
 });

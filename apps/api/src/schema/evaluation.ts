@@ -14,8 +14,9 @@ type ValueMetrics = Extract<Metrics, { kind: 'VALUES' }>;
 type Estimate = ClassMetrics['accuracy'];
 type PerClass = ClassMetrics['perClass'][number];
 
-/** Null in `stored`: LIVE, made from the events of the window. Null in `live`: HOLDOUT, which is stored. */
+/** Null in `stored`: LIVE or SHADOW, made from the events of the window. Null in `live`: HOLDOUT, which is stored. */
 interface Evaluation {
+  source: 'HOLDOUT' | 'LIVE' | 'SHADOW';
   stored: EvaluationRow | null;
   live: (LiveAnswers & LiveEvaluation) | null;
   createdAt: Date;
@@ -30,7 +31,17 @@ export const EvaluationSourceEnum = builder.enumType('EvaluationSource', {
   values: {
     HOLDOUT: { description: 'The TEST rows of the data set, predicted by the code that answers at the edge.' },
     LIVE: { description: 'What the edge answered in a window of time, as far as feedback has said what was true.' },
+    SHADOW: { description: 'As LIVE, of what it said as a shadow: feedback to the answers that clients got counts.' },
   } as const,
+});
+
+/** Argument of evaluation. */
+export const SliceInput = builder.inputType('SliceInput', {
+  description: 'Predictions for instances with one value in one column, of those that the endpoint logs.',
+  fields: (t) => ({
+    column: t.string({ required: true, description: 'The column, as in settings.logged of deploy.' }),
+    value: t.string({ required: true, description: 'The value as a text, as `slices` lists it.' }),
+  }),
 });
 
 const AverageEnum = builder.enumType('Average', {
@@ -43,7 +54,8 @@ const AverageEnum = builder.enumType('Average', {
   } as const,
 });
 
-const EstimateType = builder.objectRef<Estimate>('Estimate').implement({
+/** A metric with its interval. */
+export const EstimateType = builder.objectRef<Estimate>('Estimate').implement({
   description: 'A metric with its 95 % interval: Wilson for proportions, a seeded bootstrap for the rest.',
   fields: (t) => ({
     value: t.exposeFloat('value', { nullable: true, description: 'The metric; null where it is undefined (0/0).' }),
@@ -119,10 +131,10 @@ EvaluationType.implement({
     source: t.field({
       type: EvaluationSourceEnum,
       description: 'Which predictions were judged.',
-      resolve: (e) => (e.live ? 'LIVE' : 'HOLDOUT'),
+      resolve: (e) => e.source,
     }),
     n: t.int({
-      description: 'HOLDOUT: rows that were judged. LIVE: predictions that were answered in the window.',
+      description: 'HOLDOUT: rows that were judged. LIVE, SHADOW: predictions that were made in the window.',
       resolve: (e) => e.live?.n ?? e.stored?.n ?? 0,
     }),
     labelled: t.int({
@@ -156,7 +168,7 @@ EvaluationType.implement({
     }),
     createdAt: t.field({
       type: 'DateTime',
-      description: 'HOLDOUT: when the predictions were made. LIVE: now.',
+      description: 'HOLDOUT: when the predictions were made. Else now.',
       resolve: (e) => e.createdAt,
     }),
     stale: t.boolean({
@@ -168,25 +180,25 @@ EvaluationType.implement({
 
 builder.objectFields(EvaluationType, (t) => ({
   unknownLabels: t.int({
-    description: 'LIVE: labels of feedback that name no class of the version (or no number); they count nowhere else.',
+    description: 'LIVE, SHADOW: labels that name no class of the version (or no number); they count nowhere else.',
     resolve: (e) => e.live?.unknownLabels ?? 0,
   }),
   labelDelay: t.field({
     type: LabelDelayType,
     nullable: true,
-    description: 'LIVE: how long after predictions their labels came; null without labels.',
+    description: 'LIVE, SHADOW: how long after predictions their labels came; null without labels.',
     resolve: (e) => e.live?.labelDelay,
   }),
   from: t.field({
     type: 'DateTime',
     nullable: true,
-    description: 'LIVE: start of the window, included; whole minutes. Else null.',
+    description: 'LIVE, SHADOW: start of the window, included; whole minutes. Else null.',
     resolve: (e) => e.live?.window.from,
   }),
   to: t.field({
     type: 'DateTime',
     nullable: true,
-    description: 'LIVE: end of the window, not included. Else null.',
+    description: 'LIVE, SHADOW: end of the window, not included. Else null.',
     resolve: (e) => e.live?.window.to,
   }),
 }));
@@ -248,6 +260,7 @@ export function evaluationOf(
   const { positiveClass, threshold } = manifest;
   let metrics: Promise<Metrics> | undefined;
   return {
+    source: 'HOLDOUT',
     stored: row,
     live: null,
     createdAt: row.createdAt,
@@ -270,11 +283,14 @@ export async function liveEvaluationOf(
 ): Promise<Evaluation> {
   const { manifest } = version;
   if (version.threshold != null)
-    throw badThreshold('LIVE counts the labels that users got, at the threshold of the manifest: leave it out');
+    throw badThreshold(
+      'LIVE and SHADOW count the labels that were answered, at the threshold of the manifest: leave it out',
+    );
   const answers = await readable(() => ctx.loaders.live.load(version.id, version.query));
   const live = { ...answers, ...evaluateLive(ctx, answers, manifest) };
   const { threshold } = manifest;
-  return { stored: null, live, createdAt: ctx.now(), manifest, threshold, metrics: live.metrics };
+  const source = version.query.role === 'SHADOW' ? 'SHADOW' : 'LIVE';
+  return { source, stored: null, live, createdAt: ctx.now(), manifest, threshold, metrics: live.metrics };
 }
 
 function badThreshold(message: string): GraphQLError {

@@ -12,7 +12,14 @@ import './run.ts';
 import './trainer.ts';
 import './model.ts';
 import './model-version.ts';
+import './import.ts';
+import './slice.ts';
+import './feedback.ts';
+import './guardrail.ts';
 import './endpoint.ts';
+import './deploy.ts';
+import './ramp.ts';
+import './drift.ts';
 
 /** Builds the schema once per process. @throws Error naming root fields that anyone could call. */
 export function buildSchema(): GraphQLSchema {

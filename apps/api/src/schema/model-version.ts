@@ -1,11 +1,11 @@
 /** ModelVersion: an immutable artifact with its manifest, its evaluations and its traffic. */
-import { Manifest } from '@anneal/edge/contract';
 import { builder } from '../builder.ts';
 import { projectOf } from '../context.ts';
 import { Parity } from '../contract.ts';
 import { lookupId, uuidOrNil } from '../domain/ids.ts';
-import { TaskEnum } from './enums.ts';
-import { EvaluationSourceEnum, EvaluationType, evaluationOf, liveEvaluationOf } from './evaluation.ts';
+import { rowManifest } from '../domain/row-manifest.ts';
+import { TaskEnum, VariantRoleEnum } from './enums.ts';
+import { EvaluationSourceEnum, EvaluationType, evaluationOf, liveEvaluationOf, SliceInput } from './evaluation.ts';
 import { TrafficType, TrafficWindowInput, trafficIn } from './traffic.ts';
 
 /** How long a URL of an artifact's bytes works. */
@@ -28,7 +28,7 @@ const ParityType = builder.objectRef<Parity>('Parity').implement({
 });
 
 builder.prismaObject('Artifact', {
-  description: 'The bytes of a version: an ONNX graph that takes raw columns.',
+  description: 'The bytes of a version: an ONNX graph that takes raw columns, or tensors.',
   select: { digest: true },
   fields: (t) => ({
     digest: t.exposeString('digest', { description: 'sha256 of the bytes, hex.' }),
@@ -46,7 +46,7 @@ builder.prismaObject('Artifact', {
 });
 
 const ModelVersionType = builder.prismaNode('ModelVersion', {
-  description: 'An immutable answer to an experiment: artifact, manifest, evaluations.',
+  description: 'An immutable artifact with its manifest and evaluations: trained here, or imported.',
   id: { field: 'id', description: 'Global id.' },
   nullable: true,
   findUnique: (id, ctx) => ({ id: uuidOrNil(id), model: { projectId: projectOf(ctx.caller) } }),
@@ -57,21 +57,22 @@ const ModelVersionType = builder.prismaNode('ModelVersion', {
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was published.' }),
     task: t.field({
       type: TaskEnum,
-      description: 'What it predicts.',
+      nullable: true,
+      description: 'What it predicts; null for an import that takes and gives plain tensors.',
       select: { manifest: true },
-      resolve: ({ manifest }) => Manifest.parse(manifest).task,
+      resolve: ({ manifest }) => rowManifest(manifest)?.task,
     }),
     classes: t.stringList({
       nullable: true,
-      description: 'The labels that it can answer, in the order of its probabilities; null for REGRESSION.',
+      description: 'The labels that it can answer, in the order of its probabilities; null for REGRESSION and tensors.',
       select: { manifest: true },
-      resolve: ({ manifest }) => Manifest.parse(manifest).classes,
+      resolve: ({ manifest }) => rowManifest(manifest)?.classes,
     }),
     threshold: t.float({
       nullable: true,
       description: 'BINARY: the positive class is answered from this probability on. Else null: the largest wins.',
       select: { manifest: true },
-      resolve: ({ manifest }) => Manifest.parse(manifest).threshold,
+      resolve: ({ manifest }) => rowManifest(manifest)?.threshold,
     }),
     manifest: t.expose('manifest', {
       type: 'JSON',
@@ -79,12 +80,13 @@ const ModelVersionType = builder.prismaNode('ModelVersion', {
     }),
     parity: t.field({
       type: ParityType,
-      description: 'How training engine and edge compare.',
+      nullable: true,
+      description: 'How training engine and edge compare; null for an import, which nothing here trained.',
       select: { parity: true },
-      resolve: ({ parity }) => Parity.parse(parity),
+      resolve: ({ parity }) => Parity.nullable().parse(parity),
     }),
     artifact: t.relation('artifact', { description: 'Its bytes.' }),
-    run: t.relation('run', { description: 'The run that trained it.' }),
+    run: t.relation('run', { description: 'The run that made it.' }),
     model: t.relation('model', { description: 'The model that it is a version of.' }),
   }),
 });
@@ -96,8 +98,8 @@ builder.prismaObjectFields(ModelVersionType, (t) => ({
     complexity: 20, // computed from all held-out rows when it is asked for first
     description:
       'HOLDOUT: its newest evaluation; null where there is none. LIVE: what it answered in the window, each labelled ' +
-      'prediction once. A threshold outside [0, 1], of a version that is not BINARY or of LIVE is an error with the ' +
-      'code BAD_THRESHOLD; a window that cannot be read is BAD_WINDOW.',
+      'prediction once. Null for plain tensors. SHADOW: what it said there as a shadow. A threshold outside [0, 1], of a version that is not ' +
+      'BINARY or not of HOLDOUT is an error with the code BAD_THRESHOLD; a window that cannot be read is BAD_WINDOW.',
     args: {
       source: t.arg({
         type: EvaluationSourceEnum,
@@ -110,31 +112,47 @@ builder.prismaObjectFields(ModelVersionType, (t) => ({
       }),
       window: t.arg({
         type: TrafficWindowInput,
-        description: 'LIVE: the time of the predictions, by whole minutes; the last 24 hours when omitted.',
+        description: 'LIVE, SHADOW: the time of the predictions, by whole minutes; the last 24 hours when omitted.',
       }),
-      endpoint: t.arg.string({ description: 'LIVE: the answers at this endpoint; at all of them when omitted.' }),
+      endpoint: t.arg.string({
+        description: 'LIVE, SHADOW: the predictions at this endpoint; at all of them when omitted.',
+      }),
+      slice: t.arg({ type: SliceInput, description: 'LIVE, SHADOW: only predictions for these instances.' }),
     },
     select: ({ source }) => ({
       id: true,
       manifest: true,
-      // LIVE is computed from events, not stored.
+      // LIVE and SHADOW are computed from events, not stored.
       evaluations: { where: { source: 'HOLDOUT' }, orderBy: { id: 'desc' }, take: source === 'HOLDOUT' ? 1 : 0 },
     }),
-    resolve: (row, { source, threshold, window, endpoint }, ctx) => {
-      const manifest = Manifest.parse(row.manifest);
+    resolve: (row, { source, threshold, window, endpoint, slice }, ctx) => {
+      const manifest = rowManifest(row.manifest);
+      if (!manifest) return null; // tensors have no labels to be judged by
       if (source === 'HOLDOUT') return evaluationOf(ctx, { manifest, row: row.evaluations[0], threshold });
-      const query = { window, endpoint: endpoint ?? null };
+      const role = source === 'SHADOW' ? ('SHADOW' as const) : ('PRIMARY' as const);
+      const query = { window, endpoint: endpoint ?? null, role, slice: slice ?? null };
       return liveEvaluationOf(ctx, { id: row.id, manifest, threshold, query });
     },
   }),
+}));
+
+builder.prismaObjectFields(ModelVersionType, (t) => ({
   traffic: t.field({
     type: TrafficType,
     complexity: 5,
     description:
       'What the edge was asked of it, all endpoints together, counted by whole minutes: a minute that the window ' +
       'touches counts. A window that cannot be read is an error with the code BAD_WINDOW.',
-    args: { window: t.arg({ type: TrafficWindowInput, description: 'The last 24 hours when omitted.' }) },
-    resolve: ({ id }, { window }, ctx) => trafficIn(ctx, id, window),
+    args: {
+      window: t.arg({ type: TrafficWindowInput, description: 'The last 24 hours when omitted.' }),
+      role: t.arg({
+        type: VariantRoleEnum,
+        required: true,
+        defaultValue: 'PRIMARY',
+        description: 'Requests that it answered, or that it was run behind.',
+      }),
+    },
+    resolve: ({ id }, { window, role }, ctx) => trafficIn(ctx, id, { window, role }),
   }),
 }));
 

@@ -73,7 +73,7 @@ export function payloadMutation<Input extends z.ZodType, Result extends object>(
 async function answer<Result extends object>(verb: () => Promise<Result>): Promise<Payload<Result>> {
   try {
     const result: { [K in keyof Result]?: Result[K] | null } = await verb();
-    return { ...result, userErrors: [] };
+    return { userErrors: [], ...result }; // a verb that has done something may still have to say what went wrong
   } catch (error) {
     const userErrors = userErrorsOf(error);
     if (!userErrors) throw error;

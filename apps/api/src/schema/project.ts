@@ -44,6 +44,17 @@ builder.prismaNode('ApiKey', {
       select: { scopes: true },
       resolve: ({ scopes }) => z.array(Scope).parse(scopes),
     }),
+    endpoints: t.exposeStringList('endpoints', {
+      description: 'Names of the endpoints that it may call; empty = all of the project.',
+    }),
+    requestsPerMinute: t.exposeInt('requestsPerMinute', {
+      nullable: true,
+      description: 'Requests a minute that the edge lets it make, a sixth of them at once; null = no limit.',
+    }),
+    requestsPerDay: t.exposeInt('requestsPerDay', {
+      nullable: true,
+      description: 'Requests a day (UTC) that the edge lets it make; null = no limit.',
+    }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
     lastUsedAt: t.expose('lastUsedAt', {
       type: 'DateTime',
@@ -98,6 +109,15 @@ payloadMutation('createApiKey', {
   input: (t) => ({
     name: t.string({ required: true, description: 'What the key is for, 1-100 characters.' }),
     scopes: t.field({ type: [ScopeEnum], required: true, description: 'What it may do.' }),
+    endpoints: t.stringList({
+      description: 'Names of the endpoints that it may call, at most 100; for the scopes predict and feedback only.',
+    }),
+    requestsPerMinute: t.int({
+      description: 'Requests a minute at the edge, all endpoints together; 1 to 1,000,000.',
+    }),
+    requestsPerDay: t.int({
+      description: 'Requests a day (UTC) at the edge, all endpoints together; 1 to 1,000,000,000.',
+    }),
     projectId: t.id({ description: 'The own project, the default; no other is allowed.' }),
   }),
   validate: CreateApiKeyInput,

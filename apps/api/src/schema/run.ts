@@ -1,9 +1,10 @@
-/** Run: one attempt to answer an experiment, and how it is going. */
+/** Run: one attempt to make a model version, and how it is going. */
 import { builder } from '../builder.ts';
 import { projectOf } from '../context.ts';
 import { lookupId, uuidOrNil } from '../domain/ids.ts';
 import { cancelRun, followRun, RunInput, retryRun } from '../domain/run.ts';
 import type { MetricPoint, MetricSeries } from '../domain/run-metrics.ts';
+import { RunKindEnum } from './enums.ts';
 import { payloadMutation } from './mutation.ts';
 
 const RunStatusEnum = builder.enumType('RunStatus', {
@@ -40,10 +41,10 @@ const MetricSeriesType = builder.objectRef<MetricSeries>('MetricSeries').impleme
 });
 
 builder.prismaNode('Run', {
-  description: 'One attempt to answer an experiment: a complete specification, a seed, and how it goes.',
+  description: 'One attempt to make a model version: a complete specification, a seed, and how it goes.',
   id: { field: 'id', description: 'Global id.' },
   nullable: true,
-  findUnique: (id, ctx) => ({ id: uuidOrNil(id), experiment: { projectId: projectOf(ctx.caller) } }),
+  findUnique: (id, ctx) => ({ id: uuidOrNil(id), projectId: projectOf(ctx.caller) }),
   select: { id: true },
   fields: (t) => ({
     status: t.expose('status', { type: RunStatusEnum, description: 'Where it stands.' }),
@@ -74,7 +75,7 @@ builder.prismaNode('Run', {
     }),
     spec: t.field({
       type: 'JSON',
-      description: 'The complete RunSpec: everything that decides its bytes.',
+      description: 'The complete RunSpec, or ImportSpec of an IMPORT: everything that decides its bytes.',
       select: { spec: true },
       resolve: ({ spec }) => spec,
     }),
@@ -87,7 +88,10 @@ builder.prismaNode('Run', {
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was queued.' }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When it was first claimed.' }),
     finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended.' }),
-    experiment: t.relation('experiment', { description: 'The question that it answers.' }),
+    experiment: t.relation('experiment', {
+      nullable: true,
+      description: 'The question that it answers; null for an IMPORT.',
+    }),
     modelVersion: t.relation('modelVersion', {
       nullable: true,
       description: 'What it became; null until it succeeds.',
@@ -106,6 +110,10 @@ builder.prismaNode('Run', {
     }),
   }),
 });
+
+builder.prismaObjectFields('Run', (t) => ({
+  kind: t.expose('kind', { type: RunKindEnum, description: 'What it does.' }),
+}));
 
 builder.prismaObject('Checkpoint', {
   description: 'A saved state of a run.',
@@ -148,7 +156,7 @@ builder.queryField('run', (t) =>
     resolve: (query, _root, { id }, ctx) =>
       ctx.prisma.run.findFirst({
         ...query,
-        where: { id: lookupId('Run', id), experiment: { projectId: projectOf(ctx.caller) } },
+        where: { id: lookupId('Run', id), projectId: projectOf(ctx.caller) },
       }),
   }),
 );

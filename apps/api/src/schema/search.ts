@@ -78,7 +78,8 @@ export const TrialType = builder.prismaObject('Run', {
       description: 'Its place by score, 1 = best; null without a score, and for runs that failed or were canceled.',
       complexity: 2,
       select: { id: true, experimentId: true },
-      resolve: ({ id, experimentId }, _args, ctx) => ctx.loaders.trialRanks.load(experimentId, id),
+      resolve: ({ id, experimentId }, _args, ctx) =>
+        experimentId ? ctx.loaders.trialRanks.load(experimentId, id) : null,
     }),
   }),
 });

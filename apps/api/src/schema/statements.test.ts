@@ -17,8 +17,8 @@ beforeAll(async () => {
     await mutate(api, 'reportMetrics', 'ok', report, api.keys.trainer);
     await complete(api, await completion(api, claimed));
   }
-  for (const { experimentId, specDigest, spec } of await api.deps.prisma.run.findMany()) {
-    const copy = { experimentId, seed: 9, specDigest, spec: spec ?? {} };
+  for (const { projectId, experimentId, specDigest, spec } of await api.deps.prisma.run.findMany()) {
+    const copy = { projectId, experimentId, seed: 9, specDigest, spec: spec ?? {} };
     await api.deps.prisma.run.createMany({ data: [copy, copy] });
   }
   await commit(api);

@@ -2,6 +2,7 @@
 import { GraphQLError } from 'graphql';
 import { builder } from '../builder.ts';
 import type { Context } from '../context.ts';
+import type { VariantRole } from '../contract.ts';
 import { BadWindow, type Traffic, type WindowInput } from '../domain/traffic.ts';
 
 /** The argument of traffic. */
@@ -54,8 +55,12 @@ export const TrafficType = builder.objectRef<Traffic>('Traffic').implement({
 });
 
 /** The traffic of a version; versions of one page share one statement. @throws GraphQLError BAD_WINDOW */
-export async function trafficIn(ctx: Context, modelVersionId: string, window: WindowInput): Promise<Traffic> {
-  return await readable(() => ctx.loaders.traffic.load(modelVersionId, window));
+export async function trafficIn(
+  ctx: Context,
+  modelVersionId: string,
+  { window, role }: { window: WindowInput; role: VariantRole },
+): Promise<Traffic> {
+  return await readable(() => ctx.loaders.traffic.load(modelVersionId, window, role));
 }
 
 /** Runs what reads a window; one that cannot be read is the client's mistake. @throws GraphQLError BAD_WINDOW */

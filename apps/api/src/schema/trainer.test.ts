@@ -31,8 +31,8 @@ describe('claimRun', () => {
   it('gives each of 200 runs to one of 8 trainers', async () => {
     const { runId } = await ask(api, version);
     const one = await api.deps.prisma.run.findFirstOrThrow({ where: { status: 'QUEUED' } });
-    const { experimentId, seed, specDigest } = one;
-    const copy = { experimentId, seed, specDigest, spec: one.spec ?? {} };
+    const { projectId, experimentId, seed, specDigest } = one;
+    const copy = { projectId, experimentId, seed, specDigest, spec: one.spec ?? {} };
     await api.deps.prisma.run.createMany({ data: Array.from({ length: 199 }, () => copy) });
     const ids: string[] = [];
     const work = async () => {

@@ -11,9 +11,10 @@ import {
   saveCheckpoint,
 } from '../domain/attempt.ts';
 import { type Claim, ClaimRunInput, claimRun } from '../domain/claim.ts';
+import { CompleteRunInput, completeRun } from '../domain/complete-run.ts';
 import { toGlobalId } from '../domain/ids.ts';
-import { CompleteRunInput, completeRun } from '../domain/publish.ts';
 import { ReportRungInput, reportRung } from '../domain/rung.ts';
+import { RunKindEnum } from './enums.ts';
 import { payloadMutation } from './mutation.ts';
 
 const ClaimCheckpoint = builder.objectRef<NonNullable<Claim['checkpoint']>>('ClaimCheckpoint').implement({
@@ -25,13 +26,21 @@ const ClaimCheckpoint = builder.objectRef<NonNullable<Claim['checkpoint']>>('Cla
 });
 
 const ClaimType = builder.objectRef<Claim>('Claim').implement({
-  description: "A run that is the trainer's until the lease runs out, and all that is needed to train it.",
+  description: "A run that is the trainer's until the lease runs out, and all that is needed to work on it.",
   fields: (t) => ({
     runId: t.id({ description: 'The run.', resolve: ({ runId }) => toGlobalId('Run', runId) }),
     attempt: t.exposeInt('attempt', { description: 'Names this claim in every later write.' }),
+    kind: t.expose('kind', { type: RunKindEnum, description: 'What is to be done.' }),
     leaseSeconds: t.exposeInt('leaseSeconds', { description: 'The lease; every write prolongs it.' }),
-    spec: t.expose('spec', { type: 'JSON', description: 'RunSpec.' }),
-    datasetUrl: t.exposeString('datasetUrl', { description: 'A GET without a key answers the table, for an hour.' }),
+    spec: t.expose('spec', { type: 'JSON', description: 'RunSpec, or ImportSpec of an IMPORT.' }),
+    sourceUrl: t.exposeString('sourceUrl', {
+      nullable: true,
+      description: 'IMPORT: a GET without a key answers the model that came, for an hour. Else null.',
+    }),
+    datasetUrl: t.exposeString('datasetUrl', {
+      nullable: true,
+      description: 'A GET without a key answers the table, for an hour; null for an IMPORT without data.',
+    }),
     columns: t.expose('columns', { type: 'JSON', description: 'The columns of the dataset version but the target.' }),
     missingValues: t.exposeStringList('missingValues', { description: 'Cell texts that mean missing.' }),
     checkpoint: t.field({
@@ -55,6 +64,7 @@ payloadMutation('claimRun', {
   input: (t) => ({
     worker: t.string({ required: true, description: 'Who claims, for people.' }),
     engines: t.stringList({ required: true, description: 'Engines that it has, e.g. ORT_CPU.' }),
+    kinds: t.field({ type: [RunKindEnum], description: 'What it does; [TRAIN] when omitted. Imports need no engine.' }),
     waitSeconds: t.float({ description: 'How long to wait for one, 0-20; 0 when omitted.' }),
   }),
   validate: ClaimRunInput,

@@ -59,11 +59,40 @@ function capGrowth(memory: WebAssembly.Memory, maxHeapBytes: number): void {
 export class OrtRuntime {
   readonly module: OrtModule;
   readonly #memory: WebAssembly.Memory;
+  #bytes: Uint8Array;
+  #words: Int32Array;
+  #doubles: Float64Array;
   #aborted = '';
 
   constructor(module: OrtModule, memory: WebAssembly.Memory) {
     this.module = module;
     this.#memory = memory;
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#words = new Int32Array(memory.buffer);
+    this.#doubles = new Float64Array(memory.buffer);
+  }
+
+  /** The heap as bytes, 32-bit words and doubles. malloc and ONNX Runtime replace them: never keep them. */
+  get bytes(): Uint8Array {
+    if (this.#bytes.buffer !== this.#memory.buffer) this.#look();
+    return this.#bytes;
+  }
+
+  get words(): Int32Array {
+    if (this.#words.buffer !== this.#memory.buffer) this.#look();
+    return this.#words;
+  }
+
+  get doubles(): Float64Array {
+    if (this.#doubles.buffer !== this.#memory.buffer) this.#look();
+    return this.#doubles;
+  }
+
+  #look(): void {
+    const { buffer } = this.#memory;
+    this.#bytes = new Uint8Array(buffer);
+    this.#words = new Int32Array(buffer);
+    this.#doubles = new Float64Array(buffer);
   }
 
   /** Why nothing runs here any more; "" while all is well. */

@@ -17,6 +17,9 @@ const STRING = TYPE_CODE.string;
 const ON_CPU = 1;
 /** Larger inputs are placed anew for each run: their copying costs more than that, and the heap is small. */
 const MAX_PLACE_BYTES = 1024;
+/** Tensors of single texts that a session keeps, some 200 bytes each; longer texts are seldom seen twice. */
+const MAX_KEPT_TEXTS = 256;
+const MAX_KEPT_LENGTH = 64;
 
 type NumericTensor = Exclude<Tensor, { type: 'string' }>;
 
@@ -27,10 +30,18 @@ interface Place {
   handle: Pointer;
 }
 
+/** What is made for one run alone. */
+interface Temporary {
+  memory: Pointer[];
+  tensors: Pointer[];
+}
+
 const NO_INPUT: ValueInfo = { name: '', type: '', shape: [] };
 
 function sameDims(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((size, d) => size === b[d]);
+  if (a.length !== b.length) return false;
+  for (let d = 0; d < a.length; d++) if (a[d] !== b[d]) return false;
+  return true;
 }
 
 /** A model in the heap of a runtime. Made by OrtRuntime.createSession. */
@@ -41,10 +52,16 @@ export class OrtSession {
   readonly #handle: Pointer;
   /** C strings of ORT, inputs first: they are passed back to every run. */
   readonly #names: Pointer[] = [];
-  /** All of #names in the heap, as a run wants them. */
-  readonly #nameList: Pointer;
+  /** In the heap, as a run wants them: all of #names, then the handles of inputs and outputs. */
+  readonly #lists: Pointer;
   /** Of the inputs, by index. */
   readonly #places: (Place | undefined)[] = [];
+  /** Of the inputs, by index: tensors [1,1] by their text. They repeat from request to request. */
+  readonly #texts: (Map<string, Pointer> | undefined)[] = [];
+  #keptTexts = 0;
+  /** Handles of the run's inputs, and the tensors among them whose numbers are yet to be copied to their places. */
+  readonly #handles: Int32Array;
+  readonly #pending: (NumericTensor | undefined)[] = [];
   #released = false;
 
   constructor(runtime: OrtRuntime, handle: Pointer) {
@@ -56,8 +73,9 @@ export class OrtSession {
     const inputs = m.getValue(out, 'i32');
     const outputs = m.getValue(out + POINTER, 'i32');
     for (let i = 0; i < inputs + outputs; i++) (i < inputs ? this.inputs : this.outputs).push(this.#describe(i, out));
-    this.#nameList = runtime.malloc(POINTER * this.#names.length);
-    new Int32Array(m.HEAPU8.buffer).set(this.#names, this.#nameList / POINTER);
+    this.#lists = runtime.malloc(POINTER * this.#names.length * 2);
+    this.#handles = new Int32Array(inputs);
+    runtime.words.set(this.#names, this.#lists / POINTER);
   }
 
   /**
@@ -67,30 +85,34 @@ export class OrtSession {
   run(feeds: Feeds): Outputs {
     if (this.#released) throw new OrtError('the session was released', ORT_CODE.RELEASED);
     return this.runtime.guard(() => {
-      const m = this.runtime.module;
-      const frees: Pointer[] = [];
-      const tensors: Pointer[] = [];
+      const temporary: Temporary = { memory: [], tensors: [] };
       try {
-        const handles = this.#placeInputs(feeds, frees, tensors);
-        const inputs = m.stackAlloc(POINTER * handles.length);
-        const heap = new Int32Array(m.HEAPU8.buffer);
-        heap.set(handles, inputs / POINTER);
-        const count = this.outputs.length;
-        const outputs = m.stackAlloc(POINTER * count);
-        heap.fill(0, outputs / POINTER, outputs / POINTER + count);
-        const outputNames = this.#nameList + POINTER * this.inputs.length;
-        const status = m._OrtRun(this.#handle, this.#nameList, inputs, handles.length, outputNames, count, outputs, 0);
-        const made = this.outputs.map((_, i) => m.getValue(outputs + POINTER * i, '*'));
-        for (const tensor of made) if (tensor) tensors.push(tensor);
-        if (status) this.runtime.fail('cannot run the model');
-        return Object.fromEntries(this.outputs.map((info, i) => [info.name, this.#read(made[i] ?? 0, info)]));
+        this.#placeInputs(feeds, temporary);
+        return this.#compute(temporary);
       } finally {
+        const m = this.runtime.module;
         if (!this.runtime.aborted) {
-          for (const tensor of tensors) m._OrtReleaseTensor(tensor);
-          for (const pointer of frees) m._free(pointer);
+          for (const tensor of temporary.tensors) m._OrtReleaseTensor(tensor);
+          for (const pointer of temporary.memory) m._free(pointer);
         }
       }
     });
+  }
+
+  #compute({ tensors }: Temporary): Outputs {
+    const { runtime, outputs } = this;
+    const [inputCount, count] = [this.#handles.length, outputs.length];
+    const inputsAt = this.#lists + POINTER * (inputCount + count);
+    const outputsAt = inputsAt + POINTER * inputCount;
+    runtime.words.set(this.#handles, inputsAt / POINTER);
+    runtime.words.fill(0, outputsAt / POINTER, outputsAt / POINTER + count);
+    const names = this.#lists + POINTER * inputCount;
+    const m = runtime.module;
+    const status = m._OrtRun(this.#handle, this.#lists, inputsAt, inputCount, names, count, outputsAt, 0);
+    const made = Array.from(runtime.words.subarray(outputsAt / POINTER, outputsAt / POINTER + count));
+    for (const tensor of made) if (tensor) tensors.push(tensor);
+    if (status) runtime.fail('cannot run the model');
+    return Object.fromEntries(outputs.map((info, i) => [info.name, this.#read(made[i] ?? 0, info)]));
   }
 
   /** Gives the memory back to the heap (not to the system). Twice is once. */
@@ -101,8 +123,9 @@ export class OrtSession {
     this.runtime.guard(() => {
       const m = this.runtime.module;
       for (const place of this.#places) if (place) this.#leave(place);
+      this.#forgetTexts();
       for (const name of this.#names) m._OrtFree(name);
-      m._free(this.#nameList);
+      m._free(this.#lists);
       m._OrtReleaseSession(this.#handle);
     });
   }
@@ -125,30 +148,54 @@ export class OrtSession {
     return { name: m.UTF8ToString(name), type: typeName(type), shape };
   }
 
-  /** Handles of the inputs; what is made for this run alone is in `frees` and `tensors`. */
-  #placeInputs(feeds: Feeds, frees: Pointer[], tensors: Pointer[]): Int32Array {
-    const handles = new Int32Array(this.inputs.length);
-    const placed: { tensor: NumericTensor; data: Pointer }[] = [];
-    for (let i = 0; i < handles.length; i++) {
+  /** Puts every input into the heap and its handle into #handles. */
+  #placeInputs(feeds: Feeds, temporary: Temporary): void {
+    if (this.#keptTexts > MAX_KEPT_TEXTS) this.#forgetTexts(); // not later: the run needs its own
+    for (let i = 0; i < this.#handles.length; i++) {
       const { name, type } = this.inputs[i] ?? NO_INPUT;
       const tensor = feeds[name];
       if (tensor?.type !== type || tensor.data.length !== elementCount(tensor.dims)) {
         const got = tensor ? `${tensor.type}[${tensor.dims}] of ${tensor.data.length} values` : 'nothing';
         throw new OrtError(`input "${name}": expected ${type}, got ${got}`, ORT_CODE.INVALID_ARGUMENT);
       }
-      if (tensor.type !== 'string' && tensor.data.byteLength <= MAX_PLACE_BYTES) {
-        const { data, handle } = this.#placeOf(i, name, tensor);
-        placed.push({ tensor, data });
-        handles[i] = handle;
-      } else {
-        const [data, byteLength] = this.#placeData(tensor, frees);
-        const handle = this.#createTensor(name, tensor, data, byteLength);
-        tensors.push(handle);
-        handles[i] = handle;
-      }
+      this.#pending[i] = undefined;
+      if (tensor.type === 'string') this.#handles[i] = this.#textHandle(i, name, tensor, temporary);
+      else if (tensor.data.byteLength <= MAX_PLACE_BYTES) {
+        this.#handles[i] = this.#placeOf(i, name, tensor).handle;
+        this.#pending[i] = tensor;
+      } else this.#handles[i] = this.#temporaryHandle(name, tensor, temporary);
     }
-    this.#fill(placed);
-    return handles;
+    this.#fill();
+  }
+
+  #temporaryHandle(name: string, tensor: Tensor, temporary: Temporary): Pointer {
+    const [data, byteLength] = this.#placeData(tensor, temporary.memory);
+    const handle = this.#createTensor(name, tensor, data, byteLength);
+    temporary.tensors.push(handle);
+    return handle;
+  }
+
+  /** A category comes again: its tensor is kept, as long as there are not too many. ORT does not write to inputs. */
+  #textHandle(index: number, name: string, tensor: Tensor & { type: 'string' }, temporary: Temporary): Pointer {
+    const [text = ''] = tensor.data;
+    if (tensor.data.length !== 1 || tensor.dims.length !== 2 || text.length > MAX_KEPT_LENGTH)
+      return this.#temporaryHandle(name, tensor, temporary);
+    let kept = this.#texts[index];
+    if (!kept) this.#texts[index] = kept = new Map();
+    const known = kept.get(text);
+    if (known !== undefined) return known;
+    const [data, byteLength] = this.#placeData(tensor, temporary.memory);
+    const handle = this.#createTensor(name, tensor, data, byteLength);
+    kept.set(text, handle);
+    this.#keptTexts++;
+    return handle;
+  }
+
+  #forgetTexts(): void {
+    for (const kept of this.#texts)
+      for (const handle of kept?.values() ?? []) this.runtime.module._OrtReleaseTensor(handle);
+    this.#texts.length = 0;
+    this.#keptTexts = 0;
   }
 
   /**
@@ -169,13 +216,15 @@ export class OrtSession {
   }
 
   /** After the last malloc, which may have replaced the heap's buffer. */
-  #fill(placed: { tensor: NumericTensor; data: Pointer }[]): void {
-    const bytes = this.runtime.module.HEAPU8;
-    const doubles = new Float64Array(bytes.buffer);
-    for (const { tensor, data } of placed) {
-      if (tensor.type === 'float64')
-        doubles.set(tensor.data, data / 8); // no view for each of a hundred columns
-      else bytes.set(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength), data);
+  #fill(): void {
+    const { doubles, bytes } = this.runtime;
+    for (let i = 0; i < this.#pending.length; i++) {
+      const tensor = this.#pending[i];
+      if (!tensor) continue;
+      const at = this.#places[i]?.data ?? 0;
+      // No view and no call for each of a hundred columns.
+      if (tensor.type === 'float64' && tensor.data.length === 1) doubles[at / 8] = tensor.data[0] ?? Number.NaN;
+      else bytes.set(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength), at);
     }
   }
 
@@ -202,7 +251,7 @@ export class OrtSession {
     const { buffer, byteOffset, byteLength } = tensor.data;
     const data = this.runtime.malloc(byteLength);
     frees.push(data);
-    this.runtime.module.HEAPU8.set(new Uint8Array(buffer, byteOffset, byteLength), data);
+    this.runtime.bytes.set(new Uint8Array(buffer, byteOffset, byteLength), data);
     return [data, byteLength];
   }
 
@@ -231,13 +280,12 @@ export class OrtSession {
     const m = this.runtime.module;
     const out = m.stackAlloc(4 * POINTER);
     if (m._OrtGetTensorData(tensor, out, out + 4, out + 8, out + 12)) this.runtime.fail(`output "${info.name}"`);
-    const code = m.getValue(out, 'i32');
-    const data = m.getValue(out + 4, '*');
-    const dimsAt = m.getValue(out + 8, '*');
-    const dims = Array.from({ length: m.getValue(out + 12, 'i32') }, (_, d) => m.getValue(dimsAt + 4 * d, 'i32'));
+    const { words } = this.runtime;
+    const [code = 0, data = 0, dimsAt = 0, rank = 0] = words.subarray(out / POINTER, out / POINTER + 4);
+    const dims = Array.from(words.subarray(dimsAt / POINTER, dimsAt / POINTER + rank));
     m._OrtFree(dimsAt);
     if (code === STRING) return { type: 'string', dims, data: this.#readStrings(data, elementCount(dims)) };
-    const copy = copyTensor(m.HEAPU8, code, data, dims);
+    const copy = copyTensor(this.runtime.bytes, code, data, dims);
     if (!copy) throw new OrtError(`output "${info.name}" is ${typeName(code)}, not carried`, ORT_CODE.INVALID_ARGUMENT);
     return copy;
   }

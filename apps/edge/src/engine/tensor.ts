@@ -79,5 +79,7 @@ export function copyTensor(heap: Uint8Array, code: number, at: number, dims: Dim
 
 /** How many elements a tensor of these dimensions has; a scalar has one. */
 export function elementCount(dims: Dims): number {
-  return dims.reduce((product, d) => product * d, 1);
+  let count = 1;
+  for (let d = 0; d < dims.length; d++) count *= dims[d] ?? 1; // once for each of a hundred columns
+  return count;
 }

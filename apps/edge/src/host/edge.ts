@@ -85,10 +85,15 @@ function miniflareOptions(
             API_URL: text(options.apiUrl),
             EDGE_KEY: text(options.edgeKey),
             ADMIN_SECRET: text(options.adminSecret),
+            LOG_REQUESTS: text(options.logRequests ?? 'FAILED'),
             ARTIFACTS: { type: 'r2', name: bucketName(options.data) },
             OUTBOX: { type: 'durable-object', worker: NAME, exportName: 'Outbox' },
+            LIMITER: { type: 'durable-object', worker: NAME, exportName: 'Limiter' },
           },
-          exports: { Outbox: { type: 'durable-object', storage: 'sqlite' } },
+          exports: {
+            Outbox: { type: 'durable-object', storage: 'sqlite' },
+            Limiter: { type: 'durable-object', storage: 'sqlite' },
+          },
         },
         // Past Miniflare's own entry: 0.2 ms a request instead of 0.65.
         dev: { unsafeDirectSockets: [{ host: options.host, port: options.port }] },

@@ -4,15 +4,25 @@
  */
 import type { Manifest, Prediction } from '../contract.ts';
 import type { Feeds, Outputs, Tensor } from '../engine/tensor.ts';
-import { type Instance, parseInstances } from './parse.ts';
+import { fieldPath, PredictError } from './errors.ts';
+import { type Instance, type ParseLimits, parseInstances, readForRun } from './parse.ts';
 import { toPredictions } from './shape.ts';
 
+export { parsePredictionId, versionTag } from '../prediction-id.ts';
 export { PredictError, type PredictErrorCode } from './errors.ts';
 export { type Instance, parseInstances, toPredictions };
 
 /** Numbers of tensors and tokens that go into one run: what a network makes of each may be a thousand times larger. */
 const NUMBERS_PER_RUN = 2 ** 15;
 const TOKENS_PER_RUN = 2 ** 11;
+
+/** What one call may send and spend; absent = without limit. */
+export interface PredictLimits extends ParseLimits {
+  /** Milliseconds: the rest of a batch is refused once they are spent. One run is not interrupted. */
+  computeMs?: number | null;
+}
+/** Rows of a run where time is looked at between two runs. */
+const ROWS_PER_LOOK = 32;
 
 /**
  * Predicts all instances, synchronously: rows of a table in one run, tensors and sequences in several, because the heap
@@ -22,12 +32,20 @@ export function predict(
   session: { run(feeds: Feeds): Outputs },
   manifest: Manifest,
   instances: readonly Instance[],
+  { computeMs, ...limits }: PredictLimits = {},
 ): Prediction[] {
-  const feeds = parseInstances(manifest, instances);
-  const step = instancesPerRun(feeds);
+  const started = performance.now();
+  const feeds = readForRun(manifest, instances, limits);
+  const step = Math.min(instancesPerRun(feeds), computeMs ? ROWS_PER_LOOK : Number.POSITIVE_INFINITY);
   if (instances.length <= step) return toPredictions(manifest, session.run(feeds));
   const predictions: Prediction[] = [];
   for (let start = 0; start < instances.length; start += step) {
+    if (computeMs && performance.now() - started > computeMs)
+      throw new PredictError(
+        'COMPUTE_BUDGET',
+        fieldPath(start),
+        `the endpoint's ${computeMs} ms of computing were spent before this one of ${instances.length}: send fewer`,
+      );
     const part = Object.entries(feeds).map(([name, tensor]) => [name, rowsOf(tensor, start, start + step)]);
     predictions.push(...toPredictions(manifest, session.run(Object.fromEntries(part)), start));
   }

@@ -19,37 +19,85 @@ interface Plan {
   /** All columns of the dataset and the target: a client may send whole rows. */
   accepted: ReadonlySet<string>;
   readers: InputReader[];
+  /** For one row of scalars: its tensors, used again and again. */
+  row: RowFeeds | undefined;
+}
+interface RowFeeds {
+  feeds: Feeds;
+  cells: { reader: InputReader & { type: 'double' | 'string' }; tensor: Tensor & { type: 'float64' | 'string' } }[];
 }
 
 /** Manifests are immutable and serve many requests: their look-up tables are made once. */
 const plans = new WeakMap<Manifest, Plan>();
 
+/** What a caller may send; absent = anything. */
+export interface ParseLimits {
+  /** Characters of one text. */
+  textLength?: number;
+}
+
 /**
  * Reads instances column by column into the feeds of the model's inputs, one tensor each.
  * Every used column must be present; null and the manifest's missing texts mean missing (arrays cannot be missing);
  * unused columns and the target may be present and are not looked at.
- * @throws PredictError UNKNOWN_COLUMN, MISSING_COLUMN or INVALID_VALUE.
+ * @throws PredictError UNKNOWN_COLUMN, MISSING_COLUMN, INVALID_VALUE or TEXT_TOO_LONG.
  */
-export function parseInstances(manifest: Manifest, instances: readonly Instance[]): Feeds {
-  let plan = plans.get(manifest);
-  if (!plan) {
-    plan = planOf(manifest);
-    plans.set(manifest, plan);
-  }
+export function parseInstances(
+  manifest: Manifest,
+  instances: readonly Instance[],
+  { textLength = Number.POSITIVE_INFINITY }: ParseLimits = {},
+): Feeds {
+  const plan = planFor(manifest);
   refuseUnknownColumns(plan, manifest, instances);
-  const feeds: Feeds = {};
-  for (const reader of plan.readers) feeds[reader.input] = readInput(reader, instances);
+  // Entries, not assignments: an input may be called "__proto__".
+  return Object.fromEntries(plan.readers.map((reader) => [reader.input, readInput(reader, instances, textLength)]));
+}
+
+/**
+ * Like parseInstances, for feeds that are run at once: one row of scalars is read into the same tensors each time, which
+ * the next call overwrites. Making a hundred small arrays costs as much as reading them.
+ */
+export function readForRun(manifest: Manifest, instances: readonly Instance[], limits: ParseLimits = {}): Feeds {
+  const plan = planFor(manifest);
+  if (instances.length !== 1 || !plan.row) return parseInstances(manifest, instances, limits);
+  refuseUnknownColumns(plan, manifest, instances);
+  const { feeds, cells } = plan.row;
+  for (const { reader, tensor } of cells) {
+    const value = cell(instances, 0, reader.column, limits.textLength);
+    const read = reader.read(value);
+    if (read instanceof BadCell) throw invalid(0, reader.column, read, value);
+    tensor.data[0] = read;
+  }
   return feeds;
 }
 
-function readInput(reader: InputReader, instances: readonly Instance[]): Tensor {
+function planFor(manifest: Manifest): Plan {
+  const known = plans.get(manifest);
+  if (known) return known;
+  const plan = planOf(manifest);
+  plans.set(manifest, plan);
+  return plan;
+}
+
+function rowFeeds(readers: readonly InputReader[]): RowFeeds | undefined {
+  const cells: RowFeeds['cells'] = [];
+  const dims = [1, 1];
+  for (const reader of readers) {
+    if (reader.type === 'double') cells.push({ reader, tensor: { type: 'float64', dims, data: new Float64Array(1) } });
+    else if (reader.type === 'string') cells.push({ reader, tensor: { type: 'string', dims, data: [''] } });
+    else return undefined;
+  }
+  return { cells, feeds: Object.fromEntries(cells.map(({ reader, tensor }) => [reader.input, tensor])) };
+}
+
+function readInput(reader: InputReader, instances: readonly Instance[], textLength: number): Tensor {
   const { column } = reader;
   const dims = [instances.length, 1];
   switch (reader.type) {
     case 'double':
-      return { type: 'float64', dims, data: readNumbers(column, reader.read, instances) };
+      return { type: 'float64', dims, data: readNumbers(column, reader.read, instances, textLength) };
     case 'string':
-      return { type: 'string', dims, data: readTexts(column, reader.read, instances) };
+      return { type: 'string', dims, data: readTexts(column, reader.read, instances, textLength) };
     case 'float32': {
       const width = reader.shape.reduce((product, dim) => product * dim, 1);
       const data = new Float32Array(instances.length * width);
@@ -74,7 +122,8 @@ function planOf(manifest: Manifest): Plan {
   const read = new Set(readers.map((reader) => reader.column));
   for (const { name, used } of manifest.columns)
     if (used && !read.has(name)) throw new Error(`manifest: column "${name}" is used, but no input reads it`);
-  return { accepted: new Set([...manifest.columns.map((c) => c.name), manifest.target]), readers };
+  const accepted = new Set([...manifest.columns.map((c) => c.name), manifest.target]);
+  return { accepted, readers, row: rowFeeds(readers) };
 }
 
 function refuseUnknownColumns(plan: Plan, manifest: Manifest, instances: readonly Instance[]): void {
@@ -107,10 +156,15 @@ function readerOf(manifest: Manifest, from: ManifestInput, missing: ReadonlySet<
   }
 }
 
-function readNumbers(column: string, read: NumberReader, instances: readonly Instance[]): Float64Array {
+function readNumbers(
+  column: string,
+  read: NumberReader,
+  instances: readonly Instance[],
+  textLength: number,
+): Float64Array {
   const data = new Float64Array(instances.length);
   for (let i = 0; i < data.length; i++) {
-    const value = cell(instances, i, column);
+    const value = cell(instances, i, column, textLength);
     const number = read(value);
     if (number instanceof BadCell) throw invalid(i, column, number, value);
     data[i] = number;
@@ -118,10 +172,10 @@ function readNumbers(column: string, read: NumberReader, instances: readonly Ins
   return data;
 }
 
-function readTexts(column: string, read: TextReader, instances: readonly Instance[]): string[] {
+function readTexts(column: string, read: TextReader, instances: readonly Instance[], textLength: number): string[] {
   const data = new Array<string>(instances.length);
   for (let i = 0; i < data.length; i++) {
-    const value = cell(instances, i, column);
+    const value = cell(instances, i, column, textLength);
     const text = read(value);
     if (text instanceof BadCell) throw invalid(i, column, text, value);
     data[i] = text;
@@ -145,7 +199,12 @@ function readArrays<T>(
 const lengthOf = (value: unknown) => (Array.isArray(value) ? value.length : 0);
 
 /** Own properties only: a column may be called "constructor". */
-function cell(instances: readonly Instance[], i: number, column: string): unknown {
+function cell(
+  instances: readonly Instance[],
+  i: number,
+  column: string,
+  textLength = Number.POSITIVE_INFINITY,
+): unknown {
   const instance = instances[i];
   if (!instance || !Object.hasOwn(instance, column))
     throw new PredictError(
@@ -153,7 +212,14 @@ function cell(instances: readonly Instance[], i: number, column: string): unknow
       fieldPath(i, column),
       `column ${quote(column)} is absent; the model reads it: send a value, or null if it is missing`,
     );
-  return instance[column];
+  const value = instance[column];
+  if (typeof value === 'string' && value.length > textLength)
+    throw new PredictError(
+      'TEXT_TOO_LONG',
+      fieldPath(i, column),
+      `expected a text of at most ${textLength} characters, got ${value.length}`,
+    );
+  return value;
 }
 
 function invalid(i: number, column: string, cell: BadCell, value: unknown): PredictError {

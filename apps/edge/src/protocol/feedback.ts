@@ -31,14 +31,14 @@ export interface FeedbackParts {
 }
 
 /** Who only reads must not move the metrics. */
-const TELLING_SCOPES: readonly Scope[] = ['write', 'edge', 'admin'];
+const TELLING_SCOPES: readonly Scope[] = ['write', 'edge', 'admin', 'feedback'];
 
 /** The door of an isolate. */
 export function createFeedback({ serve, recorder, now }: FeedbackParts): FeedbackDoor {
   const time = risingTime(now);
   return async (request, endpoint, call) => {
     const route = await serve.admit(endpoint, request.headers.get('authorization'), call, TELLING_SCOPES);
-    const items = readItems(await readJson(request));
+    const items = readItems(await readJson(request, route.settings.limits.bodyBytes));
     const read = labelReader(route);
     const labels = items.map(({ item, at }) => read(item, at));
     const id = uuidv7(now());
@@ -65,7 +65,8 @@ function readItems(body: unknown): { item: FeedbackItem; at: string }[] {
  */
 function labelReader(route: Route): (item: FeedbackItem, at: string) => Feedback['labels'][number] {
   const readers = new Map<string, (label: FeedbackItem['label'], field: string) => string>();
-  for (const variant of route.variants) readers.set(versionTag(variant.modelVersionId), readerOf(variant));
+  for (const variant of [...route.variants, ...route.shadows])
+    readers.set(versionTag(variant.modelVersionId), readerOf(variant));
   return ({ id, label }, at) => {
     const prediction = parsePredictionId(id);
     if (!prediction) throw refuse(422, 'INVALID_PREDICTION_ID', 'expected the id of a prediction', `${at}id`);

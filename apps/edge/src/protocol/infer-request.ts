@@ -17,9 +17,9 @@ export interface Inference {
 }
 
 /** Reads a whole request. @throws HttpError 400, 413 or 415. */
-export async function readInference(request: Request): Promise<Inference> {
+export async function readInference(request: Request, maxBytes?: number | null): Promise<Inference> {
   checkEncoding(request.headers);
-  const body = await readBody(request);
+  const body = await readBody(request, maxBytes);
   const length = headerLength(request.headers.get(HEADER_LENGTH), body.byteLength);
   const parsed = InferRequest.safeParse(parseExactJson(body.subarray(0, length)));
   if (!parsed.success) {

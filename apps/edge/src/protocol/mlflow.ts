@@ -6,10 +6,12 @@ import { z } from 'zod';
 import { readJson } from '../body.ts';
 import { MAX_INSTANCES, type Manifest, type Route } from '../contract.ts';
 import { refuse } from '../errors.ts';
+import { quote } from '../predict/errors.ts';
 import type { Instance } from '../predict/index.ts';
 import type { Call, Serve } from '../serve.ts';
 import { invalidRequest } from './issue.ts';
 import { predictRows, Row } from './plain.ts';
+import { revisionHeaders, versionAsked } from './version.ts';
 
 const Rows = z.array(z.unknown()).min(1).max(MAX_INSTANCES);
 
@@ -49,18 +51,25 @@ export const InvocationsResponse = z.strictObject({
 /** POST /v1/endpoints/{endpoint}/invocations */
 export async function invocations(serve: Serve, request: Request, endpoint: string, call: Call): Promise<Response> {
   const route = await serve.admit(endpoint, request.headers.get('authorization'), call);
-  const parsed = InvocationsRequest.safeParse(await readJson(request));
+  const { limits } = route.settings;
+  const parsed = InvocationsRequest.safeParse(await readJson(request, limits.bodyBytes));
   if (!parsed.success) throw invalidRequest(parsed.error, 'a scoring request');
   const rows = rowsOf(parsed.data);
   const { id, variant, answer } = await serve.run(
     route,
-    { instances: rows.length },
+    { version: versionAsked(request), instances: rows.length },
     (session, manifest) =>
-      predictRows(session, manifest, 'kind' in manifest ? [] : rows.map((row, i) => named(manifest, row, i))),
+      predictRows(session, manifest, 'kind' in manifest ? [] : rows.map((row, i) => named(manifest, row, i)), limits),
     call,
   );
   const predictions = answer.predictions.map((p) => ('value' in p ? p.value : p.label));
-  return Response.json({ predictions, model: variant.model, version: variant.version, prediction_id: id });
+  const body: z.infer<typeof InvocationsResponse> = {
+    predictions,
+    model: variant.model,
+    version: variant.version,
+    prediction_id: id,
+  };
+  return Response.json(body, { headers: revisionHeaders(route) });
 }
 
 /** GET /v1/endpoints/{endpoint}/ping: 200 once every version is loaded. */
@@ -68,7 +77,7 @@ export async function ping(serve: Serve, request: Request, endpoint: string, cal
   const route: Route = await serve.admit(endpoint, request.headers.get('authorization'), call);
   if (route.variants.length === 0) throw refuse(404, 'NOT_FOUND', `endpoint ${endpoint} has no version deployed`);
   for (const variant of route.variants) await serve.load(variant, call);
-  return new Response('\n', { headers: { 'content-type': 'application/json' } });
+  return new Response('\n', { headers: { 'content-type': 'application/json', ...revisionHeaders(route) } });
 }
 
 function rowsOf({ dataframe_split: split, dataframe_records, instances, inputs }: InvocationsRequest): unknown[] {
@@ -103,7 +112,7 @@ function named({ inputs }: Manifest, row: unknown, i: number): Instance {
 
 function zip(columns: readonly string[], row: unknown, where: string): Instance {
   if (!Array.isArray(row) || row.length !== columns.length) {
-    const got = Array.isArray(row) ? `${row.length} values` : JSON.stringify(row);
+    const got = Array.isArray(row) ? `${row.length} values` : quote(row);
     throw refuse(
       400,
       'INVALID_REQUEST',

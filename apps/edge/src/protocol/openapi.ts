@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { EDGE_BUILD } from '../engine/index.ts';
 import type { Place } from '../places.ts';
+import { VERSION_HEADER } from './version.ts';
 
 type Json = Record<string, unknown>;
 /** In zod's terms: what a request may be before it is parsed, what a response is. */
@@ -38,9 +39,10 @@ export function openApi(places: readonly Place[]): Json {
 
 function operations(place: Place, path: string): Json {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => String(match[1]));
+  const parameters = [...names.map(parameter), ...(place.versioned ? [VERSION_PARAMETER] : [])];
   const operation = {
     summary: place.summary,
-    ...(names.length > 0 && { parameters: names.map(parameter) }),
+    ...(parameters.length > 0 && { parameters }),
     security: place.access === 'KEY' ? [{ key: [] }] : [],
     ...(place.request && { requestBody: { required: true, content: content(place, place.request, 'input') } }),
     responses: responses(place),
@@ -48,6 +50,13 @@ function operations(place: Place, path: string): Json {
   const methods = place.methods.filter((method) => method !== 'HEAD');
   return Object.fromEntries(methods.map((method) => [method.toLowerCase(), operation]));
 }
+
+const VERSION_PARAMETER: Json = {
+  name: VERSION_HEADER,
+  in: 'header',
+  description: 'Number of the variant or shadow that is to answer, for tests.',
+  schema: { type: 'integer', minimum: 1 },
+};
 
 function parameter(name: string): Json {
   const schema = name === 'version' ? { type: 'integer', minimum: 1 } : { type: 'string' };

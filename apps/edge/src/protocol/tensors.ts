@@ -2,14 +2,20 @@
 import type { TensorManifest } from '../contract.ts';
 import { type Feeds, isOutOfMemory, OrtError, type Outputs } from '../engine/index.ts';
 import { refuse } from '../errors.ts';
+import type { ParseLimits } from '../predict/parse.ts';
 import type { Session } from '../serve.ts';
 import type { NamedTensor } from './columns.ts';
 import { DATATYPE } from './datatype.ts';
 import { byName } from './signature.ts';
 
 /** Runs the model. @throws HttpError 400 for inputs that do not fit, 422 RUN_FAILED when the model refuses them. */
-export function runTensors(session: Session, manifest: TensorManifest, tensors: readonly NamedTensor[]): NamedTensor[] {
-  const outputs = run(session, feedsOf(manifest, tensors));
+export function runTensors(
+  session: Session,
+  manifest: TensorManifest,
+  tensors: readonly NamedTensor[],
+  { textLength = Number.POSITIVE_INFINITY }: ParseLimits = {},
+): NamedTensor[] {
+  const outputs = run(session, feedsOf(manifest, tensors, textLength));
   return manifest.outputs.map(({ name }) => {
     const tensor = outputs[name];
     if (!tensor) throw new Error(`manifest: the model has no output "${name}"`);
@@ -17,7 +23,7 @@ export function runTensors(session: Session, manifest: TensorManifest, tensors: 
   });
 }
 
-function feedsOf({ inputs }: TensorManifest, tensors: readonly NamedTensor[]): Feeds {
+function feedsOf({ inputs }: TensorManifest, tensors: readonly NamedTensor[], textLength: number): Feeds {
   const feeds: [string, NamedTensor['tensor']][] = tensors.map(({ name, tensor }) => {
     const { datatype, shape } = byName('input', inputs, name);
     if (DATATYPE[tensor.type] !== datatype)
@@ -28,6 +34,9 @@ function feedsOf({ inputs }: TensorManifest, tensors: readonly NamedTensor[]): F
     // C strings end there: the model would see another text.
     if (tensor.type === 'string' && tensor.data.some((text) => text.includes('\0')))
       throw invalid(name, 'expected texts without NUL');
+    const long = tensor.type === 'string' ? tensor.data.findIndex((text) => text.length > textLength) : -1;
+    if (long !== -1)
+      throw refuse(422, 'TEXT_TOO_LONG', `input "${name}": expected at most ${textLength} characters at [${long}]`);
     return [name, tensor];
   });
   const given = new Set(feeds.map(([name]) => name));

@@ -5,15 +5,17 @@
 import type { Prediction, Route, RouteVariant } from '../contract.ts';
 import { EDGE_BUILD } from '../engine/index.ts';
 import { refusalOf, refuse } from '../errors.ts';
-import { predict } from '../predict/index.ts';
+import { type Instance, type PredictLimits, predict } from '../predict/index.ts';
 import type { Call, Serve, Session } from '../serve.ts';
 import type { DurationStat, VersionStatistics } from '../statistics.ts';
+import { unknownVersion, variantsOf } from '../variant.ts';
 import { batchOf, instancesOf, type NamedTensor, outputsOf } from './columns.ts';
 import { type Inference, readInference } from './infer-request.ts';
 import { type FinishedOutput, finishOutput, inferResponse, wantedOutputs } from './infer-response.ts';
 import { signatureOf } from './signature.ts';
 import { runTensors } from './tensors.ts';
 import type { ModelMetadata, ModelStatistics } from './v2-schema.ts';
+import { revisionHeaders, VERSION_HEADER, versionAsked, versionNumber } from './version.ts';
 
 /** GET /v2/health/live and /v2/health/ready: models load when they are asked for, so being here is being ready. */
 export const serverLive = () => Response.json({ live: true });
@@ -39,7 +41,7 @@ export async function modelMetadata(serve: Serve, request: Request, place: Model
   const described = ({ name, datatype, shape }: ModelMetadata['inputs'][number]) => ({ name, datatype, shape });
   const body: ModelMetadata = {
     name: route.endpoint,
-    versions: [...new Set(route.variants.map(({ version }) => String(version)))],
+    versions: [...new Set([...route.variants, ...route.shadows].map(({ version }) => String(version)))],
     platform: 'onnx_onnxv1',
     inputs: inputs.map(({ shape, ...tensor }) => described({ ...tensor, shape: [...shape] })),
     outputs: outputs.map(({ shape, ...tensor }) => described({ ...tensor, shape: [...shape] })),
@@ -76,62 +78,73 @@ export async function modelStatistics(
 
 /** POST /v2/models/{model}[/versions/{version}]/infer */
 export async function modelInfer(serve: Serve, request: Request, place: ModelPlace, call: Call): Promise<Response> {
-  const { route } = await admitted(serve, request, place, call);
-  const inference = await readInference(request);
+  const { route, version } = await admitted(serve, request, place, call);
+  const { limits } = route.settings;
+  const inference = await readInference(request, limits.bodyBytes);
   const { id, parameters } = inference.request;
   const asked = {
-    version: versionOf(place),
+    version,
     routeKey: parameters?.anneal_route_key,
     instances: batchOf(inference.tensors),
   };
-  const served = await serve.run(route, asked, (...model) => inferBy(...model, inference), call);
+  const served = await serve.run(route, asked, (...model) => inferBy(...model, inference, limits), call);
   const head = {
     model_name: route.endpoint,
     model_version: String(served.variant.version),
     ...(id === undefined ? {} : { id }),
     parameters: { anneal_prediction_id: served.id, anneal_revision: route.revision },
   };
-  return inferResponse(head, served.answer.outputs);
+  const response = inferResponse(head, served.answer.outputs);
+  for (const [name, value] of Object.entries(revisionHeaders(route))) response.headers.set(name, value);
+  return response;
 }
 
 function inferBy(
   session: Session,
   manifest: RouteVariant['manifest'],
   { request, tensors }: Inference,
-): { predictions: Prediction[] | null; outputs: FinishedOutput[] } {
+  limits: PredictLimits,
+): { predictions: Prediction[] | null; instances?: readonly Instance[]; outputs: FinishedOutput[] } {
   const wanted = wantedOutputs(request, signatureOf(manifest));
   const finish = (made: readonly NamedTensor[]) =>
     wanted.flatMap((output) => {
       const found = made.find(({ name }) => name === output.name);
       return found ? [finishOutput(output, found.tensor)] : [];
     });
-  if ('kind' in manifest) return { predictions: null, outputs: finish(runTensors(session, manifest, tensors)) };
-  const predictions = predict(session, manifest, instancesOf(manifest, tensors));
-  return { predictions, outputs: finish(outputsOf(manifest, predictions)) };
+  if ('kind' in manifest) return { predictions: null, outputs: finish(runTensors(session, manifest, tensors, limits)) };
+  const instances = instancesOf(manifest, tensors);
+  const predictions = predict(session, manifest, instances, limits);
+  return { predictions, instances, outputs: finish(outputsOf(manifest, predictions)) };
 }
 
 type Variants = [RouteVariant, ...RouteVariant[]];
 
-/** The route and the variants that the path means. @throws HttpError 401, 403 or 404. */
+/**
+ * The route, and the variants that the request means: those of the version that path or header name, else all that
+ * share the requests. @throws HttpError 400, 401, 403 or 404.
+ */
 async function admitted(
   serve: Serve,
   request: Request,
   place: ModelPlace,
   call: Call,
-): Promise<{ route: Route; variants: Variants }> {
+): Promise<{ route: Route; version: number | undefined; variants: Variants }> {
   const route = await serve.admit(place.model, request.headers.get('authorization'), call);
-  const version = versionOf(place);
-  const [first, ...others] = route.variants.filter((variant) => version === undefined || variant.version === version);
-  if (first) return { route, variants: [first, ...others] };
-  const deployed = route.variants.map((variant) => variant.version).join(', ') || 'none';
-  throw refuse(404, 'NOT_FOUND', `model ${route.endpoint} has no version ${version ?? ''}: deployed is ${deployed}`);
+  const version = versionOf(place, request);
+  const [first, ...others] = version === undefined ? route.variants : variantsOf(route, version);
+  if (first) return { route, version, variants: [first, ...others] };
+  if (version !== undefined) throw unknownVersion(route, version);
+  throw refuse(404, 'NOT_FOUND', `model ${route.endpoint} has no version deployed`);
 }
 
-/** @throws HttpError 404: versions are numbers. */
-function versionOf({ version }: ModelPlace): number | undefined {
-  if (version === undefined) return undefined;
-  if (/^[1-9]\d{0,8}$/.test(version)) return Number(version);
-  throw refuse(404, 'NOT_FOUND', `expected a version's number, got ${version.slice(0, 40)}`);
+/** @throws HttpError 404: versions are numbers; 400 when path and header contradict each other. */
+function versionOf({ version: text }: ModelPlace, request: Request): number | undefined {
+  const asked = versionAsked(request);
+  if (text === undefined) return asked;
+  const version = versionNumber(text);
+  if (version === undefined) throw refuse(404, 'NOT_FOUND', `expected a version's number, got ${text.slice(0, 40)}`);
+  if (asked === undefined || asked === version) return version;
+  throw refuse(400, 'INVALID_VERSION', `the path names version ${version}, ${VERSION_HEADER} names ${asked}`);
 }
 
 function statisticsOf(name: string, version: number, counts: VersionStatistics): ModelStatistics {

@@ -14,8 +14,11 @@ const NEWEST_IR = 13;
 /** Operators that this version of ai.onnx defined anew are not run in their older meaning by any runtime of ours. */
 const OLDEST_RUN = 7;
 
-/** Checks a model. @throws OnnxError for the first thing that is wrong. */
-export function checkModel(model: Model): void {
+/**
+ * Checks a model. Operators of `foreign` domains are taken as they are: only their values' names are looked at.
+ * @throws OnnxError for the first thing that is wrong.
+ */
+export function checkModel(model: Model, foreign: ReadonlySet<string> = new Set()): void {
   if (model.irVersion < 1 || model.irVersion > NEWEST_IR)
     throw new OnnxError(`model: ir_version must be in 1..${NEWEST_IR}; it is ${model.irVersion}`);
   const functions = new Map<string, LocalFunction>();
@@ -25,9 +28,9 @@ export function checkModel(model: Model): void {
     functions.set(key, local);
   }
   const opsets = checkOpsets(model.opsets, 'model');
-  for (const local of model.functions) checkLocalFunction(local, functions);
+  for (const local of model.functions) checkLocalFunction(local, functions, foreign);
   checkCalls(functions);
-  checkGraph(model.graph, new Names(null), { opsets, functions, where: '', attributes: null });
+  checkGraph(model.graph, new Names(null), { opsets, functions, foreign, where: '', attributes: null });
   inferTypes(model);
 }
 
@@ -35,6 +38,8 @@ export function checkModel(model: Model): void {
 interface Place {
   readonly opsets: ReadonlyMap<string, number>;
   readonly functions: ReadonlyMap<string, LocalFunction>;
+  /** Domains whose operators are not looked at. */
+  readonly foreign: ReadonlySet<string>;
   readonly where: string;
   /** Attributes that a function's body may refer to; null outside of functions. */
   readonly attributes: ReadonlySet<string> | null;
@@ -71,13 +76,17 @@ function checkOpsets(opsets: readonly Opset[], where: string): ReadonlyMap<strin
   return versions;
 }
 
-function checkLocalFunction(local: LocalFunction, functions: ReadonlyMap<string, LocalFunction>): void {
+function checkLocalFunction(
+  local: LocalFunction,
+  functions: ReadonlyMap<string, LocalFunction>,
+  foreign: ReadonlySet<string>,
+): void {
   const where = `function ${nameOf(local)}`;
   const names = new Names(null);
   for (const name of local.inputs) define(names, name, where, 'input');
   const opsets = checkOpsets(local.opsets, where);
   const attributes = new Set([...local.attributes, ...local.defaults.keys()]);
-  checkNodes(local.nodes, names, { opsets, functions, where: `${where} > `, attributes });
+  checkNodes(local.nodes, names, { opsets, functions, foreign, where: `${where} > `, attributes });
   for (const name of local.outputs)
     if (!names.has(name)) throw new OnnxError(`${where}: no node makes the output "${name}"`);
 }
@@ -152,7 +161,8 @@ function checkNodes(nodes: readonly Node[], names: Names, at: Place): void {
 function checkOperator(node: Node, where: string, at: Place): void {
   const local = at.functions.get(functionKey({ ...node, name: node.type }));
   const domain = node.domain || 'ai.onnx';
-  if (!local && newestOpset(node.domain) === undefined)
+  const foreign = at.foreign.has(node.domain);
+  if (!local && !foreign && newestOpset(node.domain) === undefined)
     throw new OnnxError(
       `${where}: the operators of domain "${domain}" are unknown here: custom operators are not supported. ` +
         'Export the model with standard operators only',
@@ -167,6 +177,7 @@ function checkOperator(node: Node, where: string, at: Place): void {
       if (!node.attributes.has(name)) throw new OnnxError(`${where}: needs the attribute "${name}"`);
     return;
   }
+  if (foreign) return;
   const definition = definitionAt(node.domain, node.type, version);
   if (!definition) {
     const since = definitionsOf(node.domain, node.type)?.[0]?.since;

@@ -7,6 +7,7 @@ import { JobFailure, outOfMemory, StoppedEarly, toldOfMemory } from '../failure.
 import { Api, ApiError, StaleAttempt } from '../worker/api.ts';
 import { createLog } from '../worker/log.ts';
 import { type Outcome, type Report, Start } from '../worker/messages.ts';
+import type { Kind } from '../worker/operations.ts';
 import { train } from './train.ts';
 
 /** Signs of life more often than this tell the trainer nothing new. */
@@ -34,9 +35,13 @@ async function run({ api: { url, key }, logLevel, checkpointSeconds, claim }: St
     lastBeatAt = performance.now();
     say({ kind: 'STEP', progress });
   };
-  const outcome = await train({ api, claim, log, checkpointSeconds, edge, beat }).then(
+  const work =
+    claim.kind === 'IMPORT'
+      ? import('./import-run.ts').then(({ runImport }) => runImport({ api, claim, log, beat }))
+      : train({ api, claim, log, checkpointSeconds, edge, beat });
+  const outcome = await work.then(
     (number): Outcome => ({ kind: 'COMPLETED', number }),
-    outcomeOf,
+    (error: unknown) => outcomeOf(error, claim.kind),
   );
   say(outcome, () => process.exit());
 }
@@ -44,13 +49,13 @@ async function run({ api: { url, key }, logLevel, checkpointSeconds, claim }: St
 /**
  * A failure with a code is the run's outcome; anything else is a bug, and ends the process with its stack on stderr.
  */
-function outcomeOf(error: unknown): Outcome {
+function outcomeOf(error: unknown, kind: Kind): Outcome {
   if (error instanceof StaleAttempt) return { kind: 'STALE' };
   if (error instanceof JobFailure) return { kind: 'FAILED', code: error.code, message: error.message };
   if (error instanceof StoppedEarly) return { kind: 'STOPPED_EARLY' };
   if (error instanceof ApiError) return { kind: 'FAILED', code: 'API_REFUSED', message: error.message };
   const memory = toldOfMemory(error instanceof Error ? error.message : String(error));
-  if (memory) return { kind: 'FAILED', ...outOfMemory(memory) };
+  if (memory) return { kind: 'FAILED', ...outOfMemory(memory, kind) };
   throw error;
 }
 

@@ -77,7 +77,8 @@ export async function publish(
   return number;
 }
 
-function predictionsFile(manifest: Manifest, rows: Uint32Array, said: Prediction[]): PredictionsFile {
+/** What the edge said of these rows, as the API reads it. */
+export function predictionsFile(manifest: Manifest, rows: Uint32Array, said: Prediction[]): PredictionsFile {
   const { classes } = manifest;
   if (!classes) {
     const values = said.map((prediction) => ('value' in prediction ? prediction.value : Number.NaN));

@@ -6,11 +6,11 @@ import { JobFailure, StoppedEarly } from '../failure.ts';
 import { type Api, ApiError } from '../worker/api.ts';
 import type { Log } from '../worker/log.ts';
 import {
-  type Claim,
   type MetricPoint,
   reportMetrics,
   reportRung,
   saveCheckpoint,
+  type TrainClaim,
   upload,
 } from '../worker/operations.ts';
 import { specDigestOf } from './artifact.ts';
@@ -26,7 +26,7 @@ import { objectiveOf } from './validate.ts';
 /** A claim with all that its job may touch. */
 export interface TrainJob {
   api: Api;
-  claim: Claim;
+  claim: TrainClaim;
   log: Log;
   checkpointSeconds: number;
   /** The edge's runtime, loading since the process began. */

@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs';
 import { PredictionsFile } from '@anneal/api/contract';
 import { Manifest } from '@anneal/edge/contract';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { RunSpec, Table } from '../contract.ts';
+import type { ImportSpec, RunSpec, Table } from '../contract.ts';
 import { column, runSpec, table } from '../data/testing.ts';
+import { encodeModel } from '../ir/encode.ts';
+import { sha256 } from '../job/digest.ts';
 import { Random } from '../random.ts';
 import { Api } from './api.ts';
 import { createLog } from './log.ts';
@@ -21,17 +23,30 @@ const quick: RunSpec = runSpec(small, { budget: { maxEpochs: 20, maxSeconds: nul
 /** Never ends by itself within a test. */
 const endless: RunSpec = runSpec(small, { budget: { maxEpochs: 100_000, maxSeconds: null, patience: null } });
 
+/** An ONNX file of one node. */
+function relu(): Buffer {
+  const type = { kind: 'TENSOR', type: 'FLOAT', shape: ['N', 3] } as const;
+  const node = { name: '', type: 'Relu', domain: '', inputs: ['x'], outputs: ['y'], attributes: new Map() };
+  const graph = {
+    ...{ name: 'relu', nodes: [node], initializers: [], sparseInitializers: [], values: [] },
+    ...{ inputs: [{ name: 'x', type }], outputs: [{ name: 'y', type }] },
+  };
+  const producer = { name: 'test', version: '' };
+  const opsets = [{ domain: '', version: 17 }];
+  return Buffer.from(encodeModel({ irVersion: 8, opsets, producer, graph, functions: [], metadata: new Map() }));
+}
+
 let played: PlayedApi;
 let lines: Record<string, unknown>[];
 let end: AbortController;
-let running: Promise<void>;
+let running: Promise<unknown>;
 
 function startTrainer(options: Partial<LoopOptions> = {}): void {
   const { key = KEY, ...more } = options;
   const api = new Api({ url: played.url, key, firstWaitMs: 5 });
   const log = createLog('info', {}, (line) => lines.push(JSON.parse(line)));
   const common = { api, key, name: 'test', engines: ['AUTO'], log, logLevel: 'error', signal: end.signal } as const;
-  running = runTrainer({ ...common, heartbeatMs: 50, ...more });
+  running = Promise.all([running, runTrainer({ ...common, heartbeatMs: 50, ...more })]);
 }
 /** The job process of the run that was claimed last. */
 const pidOf = () => Number(lines.findLast((line) => line.message === 'run claimed')?.pid);
@@ -48,6 +63,7 @@ beforeEach(async () => {
   played = await PlayedApi.start();
   lines = [];
   end = new AbortController();
+  running = Promise.resolve();
 });
 afterEach(async () => {
   vi.unstubAllEnvs();
@@ -94,6 +110,32 @@ describe('the loop', () => {
     expect(run.error).toMatchObject({ code: 'OUT_OF_MEMORY', message: expect.stringContaining('ended by SIGKILL') });
     const next = played.queue('next', small, quick);
     await played.until(() => next.status === 'SUCCEEDED');
+  });
+
+  test('an import goes its own lane beside a training, and is judged by what the file holds', async () => {
+    const training = played.queue('training', small, endless);
+    startTrainer();
+    startTrainer({ kinds: ['IMPORT'], spare: false });
+    await played.until(() => training.progress > 0);
+    const imports = [played.blobOf(relu()), played.blobOf(Buffer.from('no ONNX'))].map((digest, i) => {
+      const source = { digest, byteLength: played.blobs.get(digest)?.byteLength ?? 0, filename: 'theirs.onnx' };
+      const none = { signature: null, labels: null, preprocessing: null, data: null };
+      const spec: ImportSpec = { formatVersion: 1, kind: 'IMPORT', source, ...none };
+      return played.queueRaw(`import ${i}`, spec, digest, 'IMPORT');
+    });
+    const [good, bad] = imports;
+    await played.until(() => imports.every(({ status }) => status !== 'QUEUED' && status !== 'RUNNING'));
+    expect(training.status).toBe('RUNNING');
+    expect(bad).toMatchObject({ status: 'FAILED', error: { code: 'ONNX_INVALID' } });
+    expect(good).toMatchObject({ status: 'SUCCEEDED', error: null, completed: { predictionsToken: null } });
+    const { artifactToken, manifest, report } = good?.completed ?? {};
+    const artifact = played.blobs.get(String(artifactToken)) ?? Buffer.alloc(0);
+    expect(manifest).toMatchObject({
+      ...{ kind: 'TENSORS', artifact: { digest: sha256(artifact), byteLength: artifact.byteLength } },
+      inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 3] }],
+      outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 3] }],
+    });
+    expect(report).toMatchObject({ filename: 'theirs.onnx', sourceDigest: sha256(relu()) });
   });
 
   test('a job that crashes fails its run with the end of its stderr', async () => {

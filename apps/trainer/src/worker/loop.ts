@@ -1,12 +1,12 @@
 /**
- * The trainer's loop: claim, run in a process of its own, keep the lease, settle the outcome, next.
- * Knows nothing of training and no SQL.
+ * The trainer's loop: claim, run in a process of its own, keep the lease, settle the outcome, next. A trainer has one
+ * for each lane of work. Knows nothing of training and no SQL.
  */
 import { type FailureCode, outOfMemory } from '../failure.ts';
 import { type Api, pause, StaleAttempt } from './api.ts';
 import { type Ending, JOB_MODULE, JobProcess } from './child.ts';
 import type { Log } from './log.ts';
-import { type Claim, claimRun, failRun, heartbeatRun } from './operations.ts';
+import { type Claim, claimRun, failRun, heartbeatRun, type Kind } from './operations.ts';
 
 /** What a loop needs; the times are options so that tests need not wait. */
 export interface LoopOptions {
@@ -14,6 +14,10 @@ export interface LoopOptions {
   key: string;
   name: string;
   engines: readonly string[];
+  /** What it claims; [TRAIN] when omitted. */
+  kinds?: readonly Kind[];
+  /** Whether a process waits ready for the next claim; true when omitted. */
+  spare?: boolean;
   log: Log;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** Aborted: no more claims; a running job is killed and its run left to its lease. */
@@ -35,30 +39,31 @@ type Verdict = Ending | { kind: 'CANCEL_REQUESTED' } | { kind: 'STALLED' } | { k
 
 /** Claims and runs until the signal is aborted. Never throws: an API that refuses is asked again later. */
 export async function runTrainer(options: LoopOptions): Promise<void> {
-  const { api, name, engines, log, signal, waitSeconds = 20, jobModule = JOB_MODULE } = options;
+  const { api, name, engines, kinds = ['TRAIN'], log, signal, waitSeconds = 20, jobModule = JOB_MODULE } = options;
   // A process waits ready for the next claim: starting Node and loading the engines takes longer than small runs do.
-  let spare = new JobProcess(jobModule);
+  const ready = () => (options.spare === false ? undefined : new JobProcess(jobModule));
+  let spare = ready();
   while (!signal.aborted) {
     try {
-      const claim = await claimRun(api, { worker: name, engines, waitSeconds }, signal);
+      const claim = await claimRun(api, { worker: name, engines, kinds, waitSeconds }, signal);
       if (!claim) continue;
-      const job = spare.alive ? spare : new JobProcess(jobModule);
+      const job = spare?.alive ? spare : new JobProcess(jobModule);
       await runClaim(claim, job, options);
-      spare = new JobProcess(jobModule);
+      spare = ready();
     } catch (error) {
       if (signal.aborted) break;
       log.error('claiming failed; trying again', { error: messageOf(error) });
       await pause(5000, signal).catch(() => {});
     }
   }
-  spare.kill();
-  await spare.ended;
+  spare?.kill();
+  await spare?.ended;
 }
 
 /** One claimed run, from the job's start to the last word about it. */
 async function runClaim(claim: Claim, job: JobProcess, options: LoopOptions): Promise<void> {
   const log = options.log.with({ runId: claim.runId, attempt: claim.attempt });
-  log.info('run claimed', { pid: job.pid });
+  log.info('run claimed', { kind: claim.kind, pid: job.pid });
   const over = new AbortController();
   const began = performance.now();
   const { key, logLevel, checkpointSeconds = 30 } = options;
@@ -72,12 +77,12 @@ async function runClaim(claim: Claim, job: JobProcess, options: LoopOptions): Pr
   await job.ended;
   const seconds = Math.round(performance.now() - began) / 1000;
   log.info('run ended', { outcome: verdict.kind, seconds });
-  const failure = failureOf(verdict);
+  const failure = failureOf(verdict, claim.kind);
   if (failure) await settle(claim, failure, options, log);
 }
 
 /** What the API is to hear of an ending; null where it knows already, or where another attempt shall have the run. */
-function failureOf(verdict: Verdict): { code: FailureCode | string; message: string } | null {
+function failureOf(verdict: Verdict, kind: Kind): { code: FailureCode | string; message: string } | null {
   switch (verdict.kind) {
     case 'COMPLETED':
     case 'STALE':
@@ -89,7 +94,7 @@ function failureOf(verdict: Verdict): { code: FailureCode | string; message: str
     case 'CRASHED':
       return { code: 'JOB_CRASHED', message: verdict.message };
     case 'OUT_OF_MEMORY':
-      return outOfMemory(verdict.message);
+      return outOfMemory(verdict.message, kind);
     case 'STALLED':
       return { code: 'JOB_STALLED', message: 'The job reported no step for minutes and was killed.' };
     case 'CANCEL_REQUESTED':

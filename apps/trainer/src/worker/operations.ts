@@ -9,20 +9,36 @@ export const DatasetColumn = z.object({
   values: z.array(z.object({ from: z.string(), to: z.string() })).nullish(),
 });
 
-/** A run that is now this trainer's, until its lease runs out. */
-export const Claim = z.object({
+/** Kinds of runs: RunKind of the API. */
+export const KINDS = ['TRAIN', 'IMPORT'] as const;
+export type Kind = (typeof KINDS)[number];
+
+const claimOf = {
   runId: z.string(),
   attempt: z.int().positive(),
   leaseSeconds: z.number().positive(),
-  /** RunSpec; parsed by the job, so that one it cannot read fails the run and not the trainer. */
+  /** RunSpec or ImportSpec; parsed by the job, so that one it cannot read fails the run and not the trainer. */
   spec: z.unknown(),
-  datasetUrl: z.string(),
   columns: z.array(DatasetColumn),
   missingValues: z.array(z.string()),
   checkpoint: z.object({ url: z.string(), step: z.int().min(0) }).nullable(),
   /** Epochs after which the run's search decides whether it goes on; none outside successive halving. */
   rungs: z.array(z.int().positive()),
+};
+const TrainClaim = z.object({ ...claimOf, kind: z.literal('TRAIN'), datasetUrl: z.string() });
+export type TrainClaim = z.infer<typeof TrainClaim>;
+const ImportClaim = z.object({
+  ...claimOf,
+  kind: z.literal('IMPORT'),
+  /** The bytes of the model that came. */
+  sourceUrl: z.string(),
+  /** Null: it is not evaluated. */
+  datasetUrl: z.string().nullable(),
 });
+export type ImportClaim = z.infer<typeof ImportClaim>;
+
+/** A run that is now this trainer's, until its lease runs out. */
+export const Claim = z.discriminatedUnion('kind', [TrainClaim, ImportClaim]);
 export type Claim = z.infer<typeof Claim>;
 
 /** Who writes: every write but the claim carries it. */
@@ -40,15 +56,17 @@ export interface MetricPoint {
 
 const ERRORS = 'userErrors { code message field }';
 const Nothing = z.object({});
+const Version = z.object({ id: z.string(), number: z.int() });
 
 /** Waits on the server's side for a queued run; null when none came. */
 export async function claimRun(
   api: Api,
-  input: { worker: string; engines: readonly string[]; waitSeconds: number },
+  input: { worker: string; engines: readonly string[]; kinds?: readonly Kind[]; waitSeconds: number },
   signal?: AbortSignal,
 ): Promise<Claim | null> {
   const document = `mutation ClaimRun($input: ClaimRunInput!) { claimRun(input: $input) { claim {
-    runId attempt leaseSeconds spec datasetUrl columns missingValues checkpoint { url step } rungs } ${ERRORS} } }`;
+    runId attempt kind leaseSeconds spec sourceUrl datasetUrl columns missingValues checkpoint { url step } rungs }
+    ${ERRORS} } }`;
   const timeoutMs = (input.waitSeconds + 15) * 1000;
   const payload = await api.mutate(document, input, z.object({ claim: Claim.nullable() }), { signal, timeoutMs });
   return payload.claim;
@@ -105,9 +123,27 @@ export async function completeRun(
 ): Promise<{ id: string; number: number }> {
   const document = `mutation CompleteRun($input: CompleteRunInput!) {
     completeRun(input: $input) { modelVersion { id number } ${ERRORS} } }`;
-  const version = z.object({ id: z.string(), number: z.int() });
-  const { modelVersion } = await api.mutate(document, input, z.object({ modelVersion: version.nullable() }));
+  const { modelVersion } = await api.mutate(document, input, z.object({ modelVersion: Version.nullable() }));
   if (!modelVersion) throw new ApiError('completeRun: expected a modelVersion, got null without a userError');
+  return modelVersion;
+}
+
+/** Turns an import into a model version. */
+export async function completeImport(
+  api: Api,
+  input: Attempt & {
+    artifactToken: string;
+    manifest: unknown;
+    report: unknown;
+    predictionsToken: string | null;
+    wasmDigest: string;
+    edgeBuild: string;
+  },
+): Promise<{ id: string; number: number }> {
+  const document = `mutation CompleteImport($input: CompleteImportInput!) {
+    completeImport(input: $input) { modelVersion { id number } ${ERRORS} } }`;
+  const { modelVersion } = await api.mutate(document, input, z.object({ modelVersion: Version.nullable() }));
+  if (!modelVersion) throw new ApiError('completeImport: expected a modelVersion, got null without a userError');
   return modelVersion;
 }
 

@@ -13,6 +13,7 @@ import type { MetricPoint } from './operations.ts';
 /** A run as the played API sees it. */
 export interface PlayedRun {
   id: string;
+  kind: 'TRAIN' | 'IMPORT';
   spec: unknown;
   table: string;
   columns: { name: string; kind: string }[];
@@ -33,6 +34,7 @@ const Input = z.looseObject({
   runId: z.string().optional(),
   attempt: z.number().optional(),
   points: z.array(Point).optional(),
+  kinds: z.array(z.string()).optional(),
 });
 type Input = z.infer<typeof Input>;
 const Call = z.object({ query: z.string(), variables: z.object({ input: Input }) });
@@ -89,14 +91,19 @@ export class PlayedApi {
   }
 
   /** Queues whatever this is as a spec. */
-  queueRaw(id: string, spec: unknown, digest: string): PlayedRun {
+  queueRaw(id: string, spec: unknown, digest: string, kind: PlayedRun['kind'] = 'TRAIN'): PlayedRun {
     const run: PlayedRun = {
-      ...{ id, spec, table: digest, status: 'QUEUED', attempt: 0, cancelRequested: false, error: null },
+      ...{ id, kind, spec, table: digest, status: 'QUEUED', attempt: 0, cancelRequested: false, error: null },
       ...{ columns: [], points: [], progress: 0, checkpoint: null, rungs: new Map(), completed: null },
     };
     this.runs.set(id, run);
     this.#changed();
     return run;
+  }
+
+  /** Keeps bytes; answers the digest that names them. */
+  blobOf(bytes: Buffer): string {
+    return this.#store(bytes);
   }
 
   /** Makes a running run claimable again, as the end of its lease does. */
@@ -138,7 +145,7 @@ export class PlayedApi {
   }
 
   async #answer(name: string, input: Input): Promise<Payload> {
-    if (name === 'claimRun') return { claim: await this.#claim() };
+    if (name === 'claimRun') return { claim: await this.#claim(input.kinds ?? ['TRAIN']) };
     if (name === 'stageUpload') return { upload: this.#stage() };
     const run = this.#run(String(input.runId));
     if (run.attempt !== input.attempt || run.status !== 'RUNNING')
@@ -165,6 +172,7 @@ export class PlayedApi {
         return {};
       }
       case 'completeRun':
+      case 'completeImport':
         Object.assign(run, { status: 'SUCCEEDED', completed: input });
         return { modelVersion: { id: `version of ${run.id}`, number: 1 } };
       case 'failRun':
@@ -176,8 +184,8 @@ export class PlayedApi {
     }
   }
 
-  async #claim(): Promise<Payload | null> {
-    const queued = () => [...this.runs.values()].find((run) => run.status === 'QUEUED');
+  async #claim(kinds: string[]): Promise<Payload | null> {
+    const queued = () => [...this.runs.values()].find((run) => run.status === 'QUEUED' && kinds.includes(run.kind));
     if (!queued()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     const run = queued();
     if (!run) return null;
@@ -186,6 +194,7 @@ export class PlayedApi {
     const { checkpoint } = run;
     return {
       ...{ runId: run.id, attempt: run.attempt, leaseSeconds: 10, spec: run.spec, datasetUrl: `/blobs/${run.table}` },
+      ...{ kind: run.kind, sourceUrl: run.kind === 'IMPORT' ? `/blobs/${run.table}` : null },
       ...{ columns: run.columns, missingValues: [], rungs: [...run.rungs.keys()] },
       checkpoint: checkpoint && { url: `/blobs/${checkpoint.digest}`, step: checkpoint.step },
     };
