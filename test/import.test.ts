@@ -5,7 +5,7 @@ import { decodeModel, encodeModel } from '../apps/trainer/src/ir/index.ts';
 import { numbersOf, tensorOf } from '../apps/trainer/src/ir/tensor.ts';
 import type { Model, Tensor } from '../apps/trainer/src/ir/types.ts';
 import { commit, createDataset, deploy, graphql, predict, type UserError, upload } from '../examples/client.ts';
-import { bytesOf, feedsOf, names, publishedOf, tensors } from './conformance/real-models.ts';
+import { bytesOf, callerInputs, feedsOf, names, publishedOf, tensors } from './conformance/real-models.ts';
 import { load } from './conformance/runtime.ts';
 import { sharedPath } from './shared.ts';
 import { type Stack, startStack } from './testkit/stack.ts';
@@ -173,6 +173,34 @@ describe('a model of another', () => {
       expect(run).toMatchObject({ status: 'FAILED', error: `${code}: ${userErrors[0]?.message}` });
     });
 
+  if (names.length > 0)
+    test('bad_opset6_gemm is older than the runtime, so it is converted and says so', async () => {
+      const bytes = bytesOf('bad_opset6_gemm');
+      const version = await imported('bad_opset6_gemm', bytes);
+      expect(version.imported).toMatchObject({
+        sourceOpset: 6,
+        changes: expect.arrayContaining([expect.stringContaining('Gemm')]),
+      });
+      expect(version.imported.servedOpset).toBeGreaterThan(6);
+      await deploy(stack.connection, 'opset6', version.id);
+      const model = decodeModel(bytes);
+      const { graph } = model;
+      const [w, b] = graph.initializers.map(numbersOf); // PyTorch's Linear: x times w transposed, plus b
+      const [input, output] = [callerInputs(model)[0]?.name ?? '', graph.outputs[0]?.name ?? ''];
+      const [inner, outer] = [(w?.length ?? 0) / (b?.length ?? 1), b?.length ?? 0];
+      const x = Array.from({ length: 4 * inner }, (_, i) => Math.sin(i));
+      const said = await infer('opset6', new Map([[input, tensorOf(input, 'FLOAT', [4, inner], x)]]));
+      const expected = Array.from({ length: 4 * outer }, (_, at) => {
+        const [row, column] = [Math.floor(at / outer), at % outer];
+        const products = Array.from(
+          { length: inner },
+          (_, k) => (x[row * inner + k] ?? 0) * (w?.[column * inner + k] ?? 0),
+        );
+        return products.reduce((sum, product) => sum + product, b?.[column] ?? 0);
+      });
+      expectClose(said.get(output), [...expected.entries()]);
+    });
+
   test('of 40 MB is refused with the memory that it was measured to need', { timeout: 60_000 }, async () => {
     const { userErrors } = await importing('large', product(3200));
     expect(userErrors).toMatchObject([{ code: 'TOO_LARGE_FOR_EDGE', field: ['uploadToken'] }]);
@@ -205,9 +233,14 @@ describe('a model of another', () => {
       const uploadTokens = [await upload(to, 'iris.csv', csv)];
       const split = { testEvery: 5 };
       const data = await commit(to, { datasetId, uploadTokens, format: 'CSV', target: 'species', split });
-      // The model's classes are 0, 1 and 2; an order that is not the data's shows that names are compared.
-      const labels = ['Iris-setosa', 'Iris-virginica', 'Iris-versicolor'];
-      const preprocessing = { columns: ['sepal_length', 'sepal_width'] };
+      // Its classes are 0, 1 and 2, and what it was trained on was not published: scaled like this it tells the three
+      // apart, more or less. That their order is not the data's shows that names are compared.
+      const labels = ['Iris-virginica', 'Iris-setosa', 'Iris-versicolor'];
+      const [mean, scale] = [
+        [5.84, 3.05],
+        [0.83, 0.43],
+      ] as const;
+      const preprocessing = { columns: ['sepal_length', 'sepal_width'], mean, scale };
       const bytes = bytesOf('logreg_iris');
       const version = await imported('iris', bytes, { labels, preprocessing, evaluateOn: data.id });
       expect(version).toMatchObject({ task: 'MULTICLASS', classes: labels });
@@ -217,7 +250,9 @@ describe('a model of another', () => {
       const original = await load(bytes);
       const answers: string[] = [];
       for (let i = 0; i < held.length; i += 3) {
-        const rows = held.slice(i, i + 3).flatMap(([length, width]) => [Number(length), Number(width)]);
+        const rows = held
+          .slice(i, i + 3)
+          .flatMap(([length, width]) => [(Number(length) - mean[0]) / scale[0], (Number(width) - mean[1]) / scale[1]]);
         const x = tensorOf('float_input', 'FLOAT', [3, 2], rows);
         const label = (await original?.run(new Map([['float_input', x]]), ['label']))?.get('label');
         answers.push(...(label ? numbersOf(label) : []).map((index) => String(labels[index])));

@@ -18,16 +18,19 @@ export interface BareMeasured {
 
 createRequire(import.meta.url)('onnxruntime-web').env.wasm.numThreads = 1;
 
-const ARRAYS = { float32: Float32Array, float64: Float64Array };
 const loaded = new Map<string, ReturnType<typeof loadNative>>();
+
+function arrayOf(type: BareJob['feeds'][number]['type'], data: (number | string)[]) {
+  if (type === 'string') return data;
+  return type === 'float32' ? Float32Array.from(data, Number) : Float64Array.from(data, Number);
+}
 
 async function run({ file, feeds, ms }: BareJob): Promise<BareMeasured> {
   const known = loaded.get(file) ?? loadNative(readFileSync(file), 'onnxruntime-web');
   loaded.set(file, known);
   const { session, Tensor } = await known;
   const tensors: Record<string, NativeTensor> = {};
-  for (const { name, type, dims, data } of feeds)
-    tensors[name] = new Tensor(type, type === 'string' ? data : ARRAYS[type].from(data, Number), dims);
+  for (const { name, type, dims, data } of feeds) tensors[name] = new Tensor(type, arrayOf(type, data), dims);
   const [started, cpu] = [performance.now(), process.cpuUsage()];
   let runs = 0;
   for (; performance.now() - started < ms; runs++) await session.run(tensors);

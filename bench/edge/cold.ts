@@ -79,11 +79,11 @@ export async function memoryAfter(apiUrl: string, count: number): Promise<void> 
   const input = { name: 'image', datatype: 'FP32', shape: [1, 1, 28, 28], data: Array.from(one) };
   const body = JSON.stringify({ inputs: [input] });
   const say = async (loaded: number, model: ImageModel | undefined) => {
-    const { heap } = await (await fetch(`${edge.url}/healthz`)).json();
+    const health = await (await fetch(`${edge.url}/healthz`)).json();
     const size = model ? `, ${(model.bytes.byteLength / 1000).toFixed(0)} kB each` : '';
-    const held = `WASM heap ${(heap.bytes / MIB).toFixed(0)} MiB, ${heap.sessions.length} loaded`;
+    const held = `WASM heap ${(health.heapBytes / MIB).toFixed(0)} MiB, ${health.sessions} loaded`;
     const resident = (residentBytes(edge.pid) / MIB).toFixed(0);
-    console.log(`  ${loaded} models${size}: workerd ${resident} MiB resident; ${held}, ${heap.evictions} evicted`);
+    console.log(`  ${loaded} models${size}: workerd ${resident} MiB resident; ${held}, ${health.evictions} evicted`);
   };
   console.log('\nMemory');
   await say(0, undefined);

@@ -67,7 +67,7 @@ export const Feedback = z.strictObject({
 });
 export type Feedback = z.infer<typeof Feedback>;
 
-/** What an isolate of the edge counted of a version's columns in some seconds; `id` dedupes. Holds no value of a row. */
+/** What an isolate of the edge counted of a version's columns in some seconds, no value of a row; `id` dedupes. */
 export const Sketch = z.strictObject({
   formatVersion: z.literal(1),
   kind: z.literal('SKETCH'),

@@ -58,44 +58,24 @@ interface Pending {
 
 /** The sketches of an isolate. */
 export function createSketches({ recorder, wait, now, log }: SketchParts): Sketches {
+  const counted = createTallies();
   let pending: Pending[] = [];
   let pendingRows = 0;
   let pendingSince = 0;
-  let tallies = new Map<string, Tally>();
-  let talliedRows = 0;
   let talliesSince = 0;
   let skipped = 0;
 
-  function count(): void {
-    const rows = pending;
-    pending = [];
-    pendingRows = 0;
-    for (const { endpoint, variant, instances, predictions, time } of rows) {
-      const bucket = Math.floor(time / BUCKET_MS) * BUCKET_MS;
-      const key = `${endpoint} ${variant.modelVersionId} ${bucket}`;
-      let tally = tallies.get(key);
-      if (!tally) {
-        tally = tallyOf(endpoint, variant, bucket);
-        tallies.set(key, tally);
-      }
-      add(tally, instances, predictions);
-      talliedRows += instances.length;
-    }
-  }
-
   function send(pin: Pin): void {
-    const done = tallies;
-    tallies = new Map();
-    talliedRows = 0;
-    for (const tally of done.values())
-      for (const event of eventsOf(tally, now())) recorder.record(event, 'BUFFERED', pin);
+    for (const event of counted.take(now())) recorder.record(event, 'BUFFERED', pin);
   }
 
   /** Counts what waits; whoever counts first stays until it is time to send. */
   async function work(pin: Pin): Promise<void> {
-    const first = tallies.size === 0;
-    count();
-    if (first && tallies.size > 0) {
+    const first = counted.rows() === 0;
+    for (const rows of pending) counted.add(rows);
+    pending = [];
+    pendingRows = 0;
+    if (first && counted.rows() > 0) {
       talliesSince = now();
       await wait(FLUSH_AFTER_MS);
       send(pin);
@@ -105,11 +85,12 @@ export function createSketches({ recorder, wait, now, log }: SketchParts): Sketc
   return {
     observe({ route, variant, instances, predictions, time, pin }) {
       if (!route.settings.drift || !variant.profile?.length || !instances) return;
-      if (pendingRows + instances.length > MAX_PENDING_ROWS && now() - pendingSince <= OVERDUE_MS) {
+      const overdue = now() - pendingSince > OVERDUE_MS;
+      if (pendingRows + instances.length > MAX_PENDING_ROWS && !overdue) {
         skipped += instances.length;
         return;
       }
-      const begins = pending.length === 0 || now() - pendingSince > OVERDUE_MS;
+      const begins = pending.length === 0 || overdue;
       pending.push({ endpoint: route.endpoint, variant, instances, predictions, time });
       pendingRows += instances.length;
       if (!begins) return;
@@ -121,7 +102,31 @@ export function createSketches({ recorder, wait, now, log }: SketchParts): Sketc
           .catch(failed),
       );
     },
-    state: () => ({ unsent: pendingRows + talliedRows, skipped }),
+    state: () => ({ unsent: pendingRows + counted.rows(), skipped }),
+  };
+}
+
+/** What was counted and not sent, by endpoint, version and five minutes. */
+function createTallies() {
+  let tallies = new Map<string, Tally>();
+  let rows = 0;
+  return {
+    rows: () => rows,
+    add({ endpoint, variant, instances, predictions, time }: Pending): void {
+      const bucket = Math.floor(time / BUCKET_MS) * BUCKET_MS;
+      const key = `${endpoint} ${variant.modelVersionId} ${bucket}`;
+      const tally = tallies.get(key) ?? tallyOf(endpoint, variant, bucket);
+      tallies.set(key, tally);
+      add(tally, instances, predictions);
+      rows += instances.length;
+    },
+    /** All of it as events, and begins anew. */
+    take(now: number): Sketch[] {
+      const taken = [...tallies.values()].flatMap((tally) => eventsOf(tally, now));
+      tallies = new Map();
+      rows = 0;
+      return taken;
+    },
   };
 }
 

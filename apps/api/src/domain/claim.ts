@@ -6,6 +6,7 @@ import type { Deps } from '../deps.ts';
 import { RunKind } from '../generated/prisma/enums.ts';
 import { type StoredColumn, StoredColumns } from './dataset-columns.ts';
 import { listen } from './news.ts';
+import { noteOffer } from './offers.ts';
 import { trainerProject } from './run-access.ts';
 import { rungsOfSearch } from './search.ts';
 
@@ -50,6 +51,8 @@ export async function claimRun(
   signal?: AbortSignal,
 ): Promise<Claim | null> {
   const projectId = trainerProject(caller);
+  const { worker, engines, kinds } = input;
+  noteOffer(deps, { worker, engines, projectId, kinds: kinds ?? [RunKind.TRAIN] });
   const deadline = performance.now() + (input.waitSeconds ?? 0) * 1000;
   const news = listen(deps.pubsub, 'queue', { signal });
   try {

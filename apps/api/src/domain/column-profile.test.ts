@@ -80,6 +80,34 @@ describe('a table', () => {
     expect(x).toMatchObject({ profile: { edges: [2, 3], min: 1, max: 3 }, expected: { n: 3, counts: [1, 1, 1] } });
   });
 
+  it('of very many columns has a profile of the first, as many as a route has room for', () => {
+    const wide = (count: number, text: string): Table => ({
+      ...table,
+      columns: Array.from({ length: count }, (_, i) => ({
+        ...{ name: `c${i}`, kind: 'CATEGORICAL' as const },
+        ...{ dictionary: ['a', 'b', 'c'].map((end) => text + end), codes: Int32Array.from([0, 1, 2, 0]) },
+      })),
+    });
+    const profiled = (of: Table) => {
+      const names = of.columns.map(({ name }) => ({ name, kind: 'CATEGORICAL' as const }));
+      return profileTable(of, names);
+    };
+    expect(profiled(wide(600, ''))).toHaveLength(500);
+    const texts = Array.from({ length: 50 }, (_, i) => 'y'.repeat(190) + i);
+    const column = { kind: 'CATEGORICAL' as const, dictionary: texts, codes: Int32Array.from(texts.keys()) };
+    const heavy: Table = {
+      ...table,
+      rowCount: 50,
+      columns: Array.from({ length: 200 }, (_, i) => ({ name: `c${i}`, ...column })),
+      split: new Uint8Array(50),
+    };
+    const found = profiled(heavy);
+    const length = JSON.stringify(found.map(({ profile }) => profile)).length;
+    expect(found.length).toBeGreaterThan(40);
+    expect(length).toBeLessThan(510_000);
+    expect(found.at(-1)?.profile.column).toBe(`c${found.length - 1}`); // the first, without a gap
+  });
+
   it('has predictions beside it', () => {
     const base = { formatVersion: 1 as const, rows: [3, 4, 5] };
     const classes = { ...base, kind: 'CLASSES' as const, classes: ['n', 'y'], probabilities: [], labels: [1, 1, 0] };

@@ -9,8 +9,10 @@ import type { BinCounts } from '../evaluation/drift.ts';
 
 /** The name under which answers are counted, among the columns; as at the edge. */
 export const PREDICTION = '$prediction';
-/** A route goes to the edge whole: wider tables are profiled in their first columns. */
-export const MAX_COLUMNS = 500;
+/** A route goes to the edge whole: of wider tables the first columns have a profile. */
+const MAX_COLUMNS = 500;
+/** Characters of a version's profile as JSON: ten versions must stay below the edge's limit of a body. */
+const MAX_LENGTH = 500_000;
 const BINS = 10;
 const MAX_CATEGORIES = 50;
 /** Longer texts stand among the others. */
@@ -30,13 +32,20 @@ export interface ProfiledColumn {
   kind: 'NUMERIC' | 'CATEGORICAL';
 }
 
-/** The columns' bins over the TRAIN rows, in the order asked for; columns that the table has as another kind are left. */
+/**
+ * The columns' bins over the TRAIN rows, in the order asked for, as many as a route has room for. Left out are columns
+ * that the table has as another kind, or without values.
+ */
 export function profileTable(table: Table, columns: readonly ProfiledColumn[]): CountedColumn[] {
   const train = Uint32Array.from(table.split.keys()).filter((row) => table.split[row] === PARTS.indexOf('TRAIN'));
   const byName = new Map(table.columns.map((column) => [column.name, column]));
+  let length = 0;
   return columns.slice(0, MAX_COLUMNS).flatMap(({ name, kind }) => {
     const column = byName.get(name);
-    return column?.kind === kind && name !== PREDICTION ? (profileColumn(column, train) ?? []) : [];
+    if (column?.kind !== kind || name === PREDICTION || length > MAX_LENGTH) return [];
+    const counted = profileColumn(column, train);
+    length += JSON.stringify(counted?.profile ?? '').length;
+    return counted && length <= MAX_LENGTH ? [counted] : [];
   });
 }
 

@@ -31,13 +31,25 @@ export async function profilesOf(
 ): Promise<Map<string, CountedColumn[] | null>> {
   const kept = keptByStore.get(deps.blobs) ?? { profiles: new Map(), last: Promise.resolve() };
   keptByStore.set(deps.blobs, kept);
+  const profiles = new Map(modelVersionIds.map((id) => [id, kept.profiles.get(id)]));
   const absent = modelVersionIds.filter((id) => !kept.profiles.has(id));
   for (const source of absent.length === 0 ? [] : await readSources(deps, absent)) {
-    const made = kept.last.then(() => make(deps, source));
-    kept.last = made.catch(() => {});
+    const made = kept.last
+      .then(() => make(deps, source))
+      .catch((error) => {
+        // Drift is not worth a deployment that fails.
+        deps.log.error('a version has no profile: its drift is not measured', {
+          version: source.id,
+          error: String(error),
+        });
+        kept.profiles.delete(source.id); // asked again, it may succeed
+        return null;
+      });
+    kept.last = made;
+    profiles.set(source.id, made);
     keep(kept, source.id, made);
   }
-  const found = modelVersionIds.map(async (id) => [id, (await kept.profiles.get(id)) ?? null] as const);
+  const found = [...profiles].map(async ([id, made]) => [id, (await made) ?? null] as const);
   return new Map(await Promise.all(found));
 }
 
@@ -99,22 +111,16 @@ function profiledColumns(manifest: AnyManifest): ProfiledColumn[] {
 }
 
 async function make(deps: ProfileDeps, source: Source): Promise<CountedColumn[] | null> {
-  const { id, columns, tableDigest, predictionsDigest } = source;
+  const { columns, tableDigest, predictionsDigest } = source;
   if (columns.length === 0 || tableDigest === undefined) return null;
+  const [table, predictions] = await Promise.all([
+    deps.blobs.file(tableDigest),
+    predictionsDigest === undefined ? null : deps.blobs.file(predictionsDigest),
+  ]);
   try {
-    const [table, predictions] = await Promise.all([
-      deps.blobs.file(tableDigest),
-      predictionsDigest === undefined ? null : deps.blobs.file(predictionsDigest),
-    ]);
-    try {
-      return await inThread({ table: table.path, predictions: predictions?.path ?? null, columns });
-    } finally {
-      await Promise.all([table.release(), predictions?.release()]);
-    }
-  } catch (error) {
-    // Drift is not worth a deployment that fails.
-    deps.log.error('a version has no profile, so its drift is not measured', { version: id, error: String(error) });
-    return null;
+    return await inThread({ table: table.path, predictions: predictions?.path ?? null, columns });
+  } finally {
+    await Promise.all([table.release(), predictions?.release()]);
   }
 }
 

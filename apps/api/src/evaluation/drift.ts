@@ -1,11 +1,11 @@
 /**
  * How far what is asked differs from what was trained on, from counts per bin alone. Pure.
  *
- * PSI: N. Siddiqi, "Credit Risk Scorecards" (2006); the bounds 0.1 and 0.25 are the customary ones of
- * E. Lewis, "An Introduction to Credit Scoring" (1994). Jensen-Shannon distance: D. Endres, J. Schindelin, "A new metric
- * for probability distributions" (2003). Chi-square test of homogeneity: K. Pearson (1900), with W. Cochran's rule
- * (1954) that cells want 5 expected rows. What PSI chance makes: B. Yurdakul, J. Naranjo, "Statistical properties of the
- * population stability index" (2020): of equal distributions PSI / (1/n + 1/m) is a chi-square variable.
+ * PSI: N. Siddiqi, "Credit Risk Scorecards" (2006); the bounds 0.1 and 0.25 are the customary ones of E. Lewis, "An
+ * Introduction to Credit Scoring" (1994). What PSI chance makes: B. Yurdakul, J. Naranjo, "Statistical properties of
+ * the population stability index" (2020): of equals, PSI / (1/n + 1/m) is about a chi-square variable.
+ * Jensen-Shannon distance: D. Endres, J. Schindelin, "A new metric for probability distributions" (2003).
+ * Chi-square test of homogeneity: K. Pearson (1900), with W. Cochran's rule (1954) that cells want 5 expected rows.
  */
 import { chiSquareTail } from './gamma.ts';
 

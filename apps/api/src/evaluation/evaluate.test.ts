@@ -329,13 +329,7 @@ describe('held-out rows', () => {
 
   it('compares classes by name: an imported model has an order of its own', () => {
     const e = ask([4, 1, 2], ['b', 'a'])(); // row 4 was answered as b, the others as a
-    expect(e.kind === 'CLASSES' && e.confusionMatrix).toEqual({
-      labels: ['b', 'a'],
-      counts: [
-        [1, 1],
-        [0, 1],
-      ],
-    });
+    expect(e.kind === 'CLASSES' && e.confusionMatrix.counts.flat()).toEqual([1, 1, 0, 1]);
     expect(e.kind === 'CLASSES' && e.accuracy.value).toBeCloseTo(2 / 3, 12);
   });
 

@@ -14,7 +14,8 @@ import { deleteExpiredSamples } from '../domain/sampled-input.ts';
 
 const DAY_MS = 86_400_000;
 // biome-ignore format: a row a line is no clearer
-const rows = { classes: ['a', 'b'], truth: [0, 1, 1, 1], probabilities: [[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.4, 0.6]] };
+const probabilities = [[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.4, 0.6]];
+const rows = { classes: ['a', 'b'], truth: [0, 1, 1, 1], probabilities };
 let api: TestApi;
 let version: SeededVersion;
 let endpointId: string;
@@ -92,7 +93,8 @@ const post = async (events: unknown[]) => {
 };
 const DRIFT = `query ($id: ID!, $window: TrafficWindow, $endpoint: String) { modelVersion(id: $id) {
   drift(window: $window, endpoint: $endpoint) { n columns { column kind n unseen psi jensenShannon severity
-    missing { expected observed } chiSquare { statistic degreesOfFreedom pValue } bins { label expected observed } } } } }`;
+    missing { expected observed } chiSquare { statistic degreesOfFreedom pValue }
+    bins { label expected observed } } } } }`;
 const driftOf = async (id: string, variables: object = {}) => {
   const answer = await api.execute(DRIFT, { id, ...variables });
   expect(answer.errors).toBeUndefined();

@@ -8,7 +8,7 @@ import { readable, TrafficWindowInput } from './traffic.ts';
 const SeverityEnum = builder.enumType('DriftSeverity', {
   description: 'How far a column is from the rows of training.',
   values: {
-    NONE: { description: `PSI below ${MODERATE_PSI}, or no more than chance makes (p at least ${CHANCE}).` },
+    NONE: { description: `PSI below ${MODERATE_PSI}, or one that chance alone makes more often than ${CHANCE}.` },
     MODERATE: { description: `PSI from ${MODERATE_PSI} to below ${MAJOR_PSI}.` },
     MAJOR: { description: `PSI of ${MAJOR_PSI} or more.` },
   } as const,
@@ -94,9 +94,9 @@ builder.prismaObjectFields('ModelVersion', (t) => ({
     nullable: true,
     complexity: 10,
     description:
-      'How what it answers differs from what it was trained on; counted by five minutes, those that the window touches. ' +
-      'Null where nothing was counted, or the version has no data to compare with. A window that cannot be read is an ' +
-      'error with the code BAD_WINDOW.',
+      'How what it is asked differs from what it was trained on; counted by five minutes, those that the window ' +
+      'touches. Null where nothing was counted, or the version has no data to compare with. A window that cannot be ' +
+      'read is an error with the code BAD_WINDOW.',
     args: {
       window: t.arg({ type: TrafficWindowInput, description: 'The last 24 hours when omitted.' }),
       endpoint: t.arg.string({ description: 'What this endpoint was asked; all of them when omitted.' }),

@@ -1,4 +1,4 @@
-/** Imports as their owners and their workers see them. The worker is played: what is made of a file is the trainer's. */
+/** Imports as their owners and their workers see them. The worker is played: what a file becomes is the trainer's. */
 import type { Manifest, TensorManifest } from '@anneal/edge/contract';
 import { decodeTable, ImportSpec, PARTS } from '@anneal/trainer/contract';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';

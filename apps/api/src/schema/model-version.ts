@@ -98,8 +98,9 @@ builder.prismaObjectFields(ModelVersionType, (t) => ({
     complexity: 20, // computed from all held-out rows when it is asked for first
     description:
       'HOLDOUT: its newest evaluation; null where there is none. LIVE: what it answered in the window, each labelled ' +
-      'prediction once. Null for plain tensors. SHADOW: what it said there as a shadow. A threshold outside [0, 1], of a version that is not ' +
-      'BINARY or not of HOLDOUT is an error with the code BAD_THRESHOLD; a window that cannot be read is BAD_WINDOW.',
+      'prediction once. SHADOW: what it said there as a shadow. Null for a version of plain tensors. A threshold ' +
+      'outside [0, 1], of a version that is not BINARY or not of HOLDOUT is an error with the code BAD_THRESHOLD; a ' +
+      'window that cannot be read is BAD_WINDOW.',
     args: {
       source: t.arg({
         type: EvaluationSourceEnum,

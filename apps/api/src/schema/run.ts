@@ -2,6 +2,7 @@
 import { builder } from '../builder.ts';
 import { projectOf } from '../context.ts';
 import { lookupId, uuidOrNil } from '../domain/ids.ts';
+import { waitingFor } from '../domain/offers.ts';
 import { cancelRun, followRun, RunInput, retryRun } from '../domain/run.ts';
 import type { MetricPoint, MetricSeries } from '../domain/run-metrics.ts';
 import { RunKindEnum } from './enums.ts';
@@ -88,10 +89,6 @@ builder.prismaNode('Run', {
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was queued.' }),
     startedAt: t.expose('startedAt', { type: 'DateTime', nullable: true, description: 'When it was first claimed.' }),
     finishedAt: t.expose('finishedAt', { type: 'DateTime', nullable: true, description: 'When it ended.' }),
-    experiment: t.relation('experiment', {
-      nullable: true,
-      description: 'The question that it answers; null for an IMPORT.',
-    }),
     modelVersion: t.relation('modelVersion', {
       nullable: true,
       description: 'What it became; null until it succeeds.',
@@ -113,6 +110,18 @@ builder.prismaNode('Run', {
 
 builder.prismaObjectFields('Run', (t) => ({
   kind: t.expose('kind', { type: RunKindEnum, description: 'What it does.' }),
+  experiment: t.relation('experiment', {
+    nullable: true,
+    description: 'The question that it answers; null for an IMPORT.',
+  }),
+  waitingFor: t.string({
+    nullable: true,
+    description:
+      'QUEUED: why no trainer has taken it yet, for people, as far as this API process is asked for work. Null where ' +
+      'a trainer that can take it asks, and once it is taken.',
+    select: { status: true, kind: true, projectId: true, spec: true },
+    resolve: (run, _args, ctx) => waitingFor(ctx, run),
+  }),
 }));
 
 builder.prismaObject('Checkpoint', {

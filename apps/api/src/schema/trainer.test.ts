@@ -59,6 +59,23 @@ describe('claimRun', () => {
     expect(await claim(api, { engines: ['OTHER'] })).not.toBeNull();
   });
 
+  it('leaves word of what a queued run waits for', async () => {
+    const offered = ['ORT_CPU', 'ORT_WASM'];
+    await claim(api, { engines: offered });
+    const waiting = async (runId: string) =>
+      (await api.execute('query ($id: ID!) { run(id: $id) { waitingFor } }', { id: runId })).data.run.waitingFor;
+    const cuda = await ask(api, version, { engine: 'ORT_CUDA' });
+    expect(await waiting(cuda.runId)).toBe(
+      'No trainer that offers ORT_CUDA has asked for work; offered are ORT_CPU, ORT_WASM. ' +
+        'Start one, or ask for another engine.',
+    );
+    const cpu = await ask(api, version, { engine: 'ORT_CPU' });
+    expect(await waiting(cpu.runId)).toBeNull(); // one that can take it asks
+    expect(await claim(api, { engines: offered })).toMatchObject({ runId: cpu.runId });
+    expect(await claim(api, { engines: ['ORT_CUDA'] })).toMatchObject({ runId: cuda.runId });
+    expect(await waiting(cuda.runId)).toBeNull(); // it is taken
+  });
+
   it('does not take a run for a trainer that has gone away', async () => {
     const gone = new AbortController();
     const document = 'mutation ($input: ClaimRunInput!) { claimRun(input: $input) { claim { runId } } }';

@@ -1,4 +1,4 @@
-/** ImportSpec: what to make of an ONNX file from elsewhere. Written by the API in the transaction that queues the run. */
+/** ImportSpec: what to make of an ONNX file from elsewhere. Written by the API when it queues the run. */
 import { z } from 'zod';
 import { Feature, Task } from './run-spec.ts';
 
@@ -21,7 +21,10 @@ export const ImportPreprocessing = z.strictObject({
   output: z.string().min(1).nullable(),
   /** (x - mean) / scale, one number for all columns or one for each; null = as it is. */
   mean: z.array(z.number()).min(1).nullable(),
-  scale: z.array(z.number().refine((x) => x !== 0, 'expected no zero')).min(1).nullable(),
+  scale: z
+    .array(z.number().refine((x) => x !== 0, 'expected no zero'))
+    .min(1)
+    .nullable(),
   /** What makes probabilities of the output: nothing, SOFTMAX over the last axis, or SIGMOID of one logit. */
   activation: z.enum(['NONE', 'SOFTMAX', 'SIGMOID']),
 });

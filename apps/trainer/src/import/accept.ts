@@ -6,7 +6,7 @@ import { OnnxError } from '../ir/errors.ts';
 import { functionKey, place } from '../ir/infer/infer.ts';
 import { sorted } from '../ir/sort.ts';
 import { definitionAt, definitionsOf, newestOpset } from '../ir/standard.ts';
-import type { Model, Node, Opset, ValueInfo, ValueType } from '../ir/types.ts';
+import type { DataType, Model, Node, Opset, ValueInfo, ValueType } from '../ir/types.ts';
 import { allNodes } from './nodes.ts';
 
 /** Operators that ONNX Runtime has beside the standard's; which of them, its own loading says. */
@@ -93,18 +93,28 @@ function refuseOperator(node: Node, index: number, versions: ReadonlyMap<string,
   throw new JobFailure('OPERATOR_UNSUPPORTED', `${where} of ${of}: ${why}. Export the model for another opset`);
 }
 
-/** Refuses inputs and outputs that are no dense tensors. @throws JobFailure TYPE_UNSUPPORTED */
+/** Element types that requests and answers can carry. */
+const CARRIED: ReadonlySet<DataType> = new Set([
+  ...(['BOOL', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'INT8', 'INT16', 'INT32', 'INT64'] as const),
+  ...(['FLOAT16', 'FLOAT', 'DOUBLE', 'STRING'] as const),
+]);
+
+/** Refuses inputs and outputs that are not dense tensors of a type that is carried. @throws JobFailure */
 export function expectTensors(model: Model, inputs: readonly ValueInfo[]): void {
-  const refuse = (what: string, { name, type }: ValueInfo) => {
-    if (!type || type.kind === 'TENSOR') return;
-    throw new JobFailure(
-      'TYPE_UNSUPPORTED',
-      `${what} "${name}" is ${spell(type)}: the edge carries dense tensors only. Export the model with tensors ` +
-        '(scikit-learn: options={"zipmap": False})',
-    );
-  };
-  for (const input of inputs) refuse('input', input);
-  for (const output of model.graph.outputs) refuse('output', output);
+  const { outputs } = model.graph;
+  if (inputs.length === 0 || outputs.length === 0)
+    throw new JobFailure('TYPE_UNSUPPORTED', `the model has ${inputs.length} inputs and ${outputs.length} outputs`);
+  for (const [what, infos] of [['input', inputs] as const, ['output', outputs] as const])
+    for (const { name, type } of infos) {
+      if (!type || (type.kind === 'TENSOR' && (type.type === null || CARRIED.has(type.type)))) continue;
+      const advice =
+        type.kind === 'TENSOR' ? 'Cast it in the model' : 'Export it with tensors (scikit-learn: zipmap False)';
+      throw new JobFailure(
+        'TYPE_UNSUPPORTED',
+        `the ${what} "${name}" is ${spell(type)}; the edge carries dense tensors of ${[...CARRIED].join(', ')}. ` +
+          advice,
+      );
+    }
 }
 
 function spell(type: ValueType | null): string {

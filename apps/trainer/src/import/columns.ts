@@ -54,7 +54,8 @@ export function planColumns(
   const task = labels === null ? 'REGRESSION' : labels.length === 2 ? 'BINARY' : 'MULTICLASS';
   const positiveClass = task === 'BINARY' ? (spec.data?.positiveClass ?? labels?.[1] ?? null) : null;
   const names = new Set(columns.map(({ name }) => name));
-  const target = spec.data?.target ?? ['target', 'label', 'prediction_target'].find((name) => !names.has(name)) ?? 'y_';
+  const free = (name: string): string => (names.has(name) ? free(`${name}_`) : name);
+  const target = spec.data?.target ?? free('target');
   const [mean, scale] = [given?.mean ?? null, given?.scale ?? null];
   expectFactors('mean', mean, columns);
   expectFactors('scale', scale, columns);

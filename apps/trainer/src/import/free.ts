@@ -1,7 +1,8 @@
-/** A batch of a fixed size -> of any size, as far as a graph shows it; whether it is true, running it must say. Pure. */
+/** A batch of a fixed size -> of any size, as far as a graph shows it; whether it is true, a run must say. Pure. */
 import { numbersOf } from '../ir/tensor.ts';
 import type { Attribute, Dim, Graph, Model, Node, Tensor, ValueInfo } from '../ir/types.ts';
 import { constantOf, fresh, requiredInputs } from './nodes.ts';
+import { shapeless } from './published.ts';
 
 /** A guess at the model with a free batch, and the size that it was written for. */
 export interface Freed {
@@ -43,10 +44,6 @@ function batchOf(inputs: readonly ValueInfo[]): number | null {
   const firsts = inputs.map(({ type }) => (type?.kind === 'TENSOR' ? type.shape?.[0] : undefined));
   const [batch] = firsts;
   return typeof batch === 'number' && batch > 0 && firsts.every((dim) => dim === batch) ? batch : null;
-}
-
-function shapeless(info: ValueInfo): ValueInfo {
-  return info.type?.kind === 'TENSOR' ? { ...info, type: { ...info.type, shape: null } } : info;
 }
 
 /** Reshapes to [batch, ...] keep the first axis instead: exporters write its size down. */

@@ -1,9 +1,10 @@
 /** What a loaded model really takes and answers: published shapes can be wrong. Runs it; knows no file. */
 import type { OrtSession, Outputs, Tensor, TensorType } from '@anneal/edge/engine';
+import { JobFailure } from '../failure.ts';
 
 type Session = Pick<OrtSession, 'inputs' | 'outputs' | 'run'>;
 
-/** An input or output: shape as far as the session declares it, and as probing found it; -1 = any size. */
+/** An input or output as probing found it; -1 = any size. */
 export interface Found {
   name: string;
   type: TensorType;
@@ -17,7 +18,9 @@ export interface Probed {
 /** Sizes that a free axis is tried with, the likely ones first. */
 const SIZES = [1, 2, 3, 4, 5, 7, 8, 16, 28, 32, 64, 96, 128, 224, 256, 512];
 /** Elements of one input that are tried. */
-const MOST_ELEMENTS = 2 ** 22;
+const MOST_ELEMENTS = 2 ** 23;
+
+const FILLS: readonly ((index: number) => number)[] = [() => 0, () => 1, (index) => index];
 
 /** Sizes by the name of a free axis. */
 type Sizes = ReadonlyMap<string, number>;
@@ -91,14 +94,14 @@ function keyOf(dim: number | string, input: number, axis: number): string[] {
   return [axis === 0 ? 'batch' : `${input}.${axis}`];
 }
 
-/** With zeros, and where those are refused with ones. */
+/** With zeros, and where those are refused with ones, and with 0, 1, 2, ... as lists of axes want it. */
 function runWith(session: Session, sizes: Sizes): Outputs | Error {
   let refused: unknown;
-  for (const fill of [0, 1]) {
+  for (const fill of FILLS) {
     try {
       const feeds = session.inputs.map(({ name, type, shape }, i): [string, Tensor] => {
         const dims = shape.map((dim, d) => sizes.get(keyOf(dim, i, d)[0] ?? '') ?? Number(dim));
-        return [name, filled(type, dims, () => fill)];
+        return [name, filled(type, dims, fill)];
       });
       return session.run(Object.fromEntries(feeds));
     } catch (error) {
@@ -108,10 +111,11 @@ function runWith(session: Session, sizes: Sizes): Outputs | Error {
   return refused instanceof Error ? refused : new Error(String(refused));
 }
 
-/** A tensor of made-up elements. @throws RangeError where it would be too large to try */
+/** A tensor of made-up elements. @throws JobFailure where no request could carry it */
 export function filled(type: string, dims: readonly number[], at: (index: number) => number): Tensor {
   const length = dims.reduce((product, dim) => product * dim, 1);
-  if (length > MOST_ELEMENTS) throw new RangeError(`an input of ${length} elements is too large to try`);
+  if (length > MOST_ELEMENTS)
+    throw new JobFailure('TOO_LARGE_FOR_EDGE', `an input of [${dims}] has more than ${MOST_ELEMENTS} elements`);
   const numbers = Array.from({ length }, (_, index) => at(index));
   const whole = () => numbers.map(Math.round);
   switch (type) {
@@ -137,8 +141,10 @@ export function filled(type: string, dims: readonly number[], at: (index: number
       return { type, dims, data: Uint16Array.from(whole()) };
     case 'int8':
       return { type, dims, data: Int8Array.from(whole()) };
+    case 'bool':
+      return { type, dims, data: Uint8Array.from(whole(), (number) => (number === 0 ? 0 : 1)) };
     default:
-      return { type: type === 'bool' ? 'bool' : 'uint8', dims, data: Uint8Array.from(whole()) };
+      return { type: 'uint8', dims, data: Uint8Array.from(whole()) };
   }
 }
 

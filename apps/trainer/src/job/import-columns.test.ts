@@ -12,7 +12,7 @@ import { GraphBuilder, type Value } from '../ir/builder.ts';
 import { encodeModel } from '../ir/encode.ts';
 import * as op from '../ir/ops.ts';
 import { tensorOf } from '../ir/tensor.ts';
-import type { Model } from '../ir/types.ts';
+import type { Attribute, Model, ValueType } from '../ir/types.ts';
 import { sha256 } from './digest.ts';
 import { type Imported, importModel } from './import.ts';
 
@@ -170,6 +170,24 @@ describe('refusals', () => {
     );
     await expect(run(as('com.microsoft', 'Plus'))).rejects.toMatchObject(refusal('OPERATOR_UNSUPPORTED', /Plus/));
     await expect(run(as('com.microsoft', 'Gelu'))).resolves.toBeDefined();
+  });
+
+  test('outputs that are no tensors, or of numbers that are not carried', async () => {
+    const g = new GraphBuilder('typed');
+    const x = g.input('x', 'FLOAT', ['N', 2]);
+    g.output('y', op.Cast(x, 'DOUBLE'));
+    const base = g.model();
+    const typed = (type: string, output: ValueType, attributes: [string, Attribute][]) => {
+      const node = { name: '', type, domain: '', inputs: ['x'], outputs: ['y'], attributes: new Map(attributes) };
+      return encodeModel({ ...base, graph: { ...base.graph, nodes: [node], outputs: [{ name: 'y', type: output }] } });
+    };
+    const tensor: ValueType = { kind: 'TENSOR', type: 'FLOAT', shape: null };
+    const sequence = typed('SequenceConstruct', { kind: 'SEQUENCE', of: tensor }, []);
+    await expect(run(sequence)).rejects.toMatchObject(
+      refusal('TYPE_UNSUPPORTED', /output "y" is a sequence of a tensor of FLOAT/),
+    );
+    const brain = typed('Cast', { ...tensor, type: 'BFLOAT16' }, [['to', { type: 'INT', value: 16n }]]);
+    await expect(run(brain)).rejects.toMatchObject(refusal('TYPE_UNSUPPORTED', /"y" is a tensor of BFLOAT16/));
   });
 
   test('a model of 40 MB, with the heap that it was measured to need', async () => {

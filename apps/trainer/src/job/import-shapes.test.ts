@@ -127,3 +127,11 @@ test('axes that are declared free and are not; published shapes that are wrong',
     { name: 'y', kind: 'OUTPUT', declared: [-1, 768], found: [-1, 2] },
   ]);
 });
+
+test('an input of a length that the weights cannot have', async () => {
+  const nodes = [node('MatMul', ['x', 'w'], 'y')];
+  const { manifest, report } = await run(made({ x: [1, 5], y: [1, 2], nodes, initializers: weights }));
+  expect(manifest).toMatchObject({ inputs: [{ shape: [-1, 3] }], outputs: [{ shape: [-1, 2] }] });
+  expect(report.changes).toEqual([expect.stringContaining('contradict')]);
+  expect(report.shapes[0]).toEqual({ name: 'x', kind: 'INPUT', declared: [1, 5], found: [-1, 3] });
+});

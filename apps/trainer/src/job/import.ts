@@ -5,7 +5,7 @@
  */
 import type { ImportReport, PredictionsFile } from '@anneal/api/contract';
 import { Manifest, TensorManifest } from '@anneal/edge/contract';
-import { isOutOfMemory, OrtError, type OrtSession } from '@anneal/edge/engine';
+import { OrtError, type OrtSession } from '@anneal/edge/engine';
 import { PredictError } from '@anneal/edge/predict';
 import type { ImportSpec, Table } from '../contract.ts';
 import { rowsOf } from '../data/rows.ts';
@@ -17,6 +17,7 @@ import { freedBatch } from '../import/free.ts';
 import { opsetOf, requiredInputs } from '../import/nodes.ts';
 import { modernised } from '../import/opset.ts';
 import { type Found, type Probed, probe, sameRowByRow } from '../import/probe.ts';
+import { withoutPublished } from '../import/published.ts';
 import { expectSignature, labelled, manifestTensor } from '../import/signature.ts';
 import { wrapped } from '../import/wrap.ts';
 import { withoutZipMaps } from '../import/zip-map.ts';
@@ -24,7 +25,7 @@ import { encodeModel } from '../ir/encode.ts';
 import type { Model, ValueInfo } from '../ir/types.ts';
 import { predictAtEdge } from '../parity/edge.ts';
 import { sha256 } from './digest.ts';
-import { expectSmall, type Loaded, load, refusalOf, type StartRuntime, tooLarge } from './edge-load.ts';
+import { expectSmall, isHeapFull, type Loaded, load, refusalOf, type StartRuntime, tooLarge } from './edge-load.ts';
 import { predictionsFile } from './publish.ts';
 
 /** What an import is made from. */
@@ -105,22 +106,36 @@ function converted(source: Model, bytes: Uint8Array) {
   const plain = withoutZipMaps(modern.model);
   const fixed = withoutDefaults(plain.model);
   expectTensors(fixed.model, requiredInputs(fixed.model));
-  expectSound(fixed.model);
   const changes = [...modern.changes, ...plain.changes, ...fixed.changes];
   return { candidate: changed({ model: source, bytes, changes: [] }, fixed.model, changes), labels: plain.labels };
 }
 
-/** Loads it; where its constants fill the heap, without computing them beforehand. @throws JobFailure */
-async function loadable(start: StartRuntime, candidate: Candidate): Promise<{ candidate: Candidate; loaded: Loaded }> {
-  try {
-    return { candidate, loaded: await load(start, candidate.bytes) };
-  } catch (error) {
-    if (!isOutOfMemory(error)) throw refusalOf(error, 'the edge could not load the model');
-    const lazy = madeWhenNeeded(candidate.model);
-    if (!lazy) throw await tooLarge(start, candidate.bytes);
-    const smaller = changed(candidate, lazy.model, lazy.changes);
-    return { candidate: smaller, loaded: await again(start, smaller) };
+/**
+ * Loads it: as it is, or without declared shapes that contradict it; where its constants fill the heap, without
+ * computing them beforehand. @throws JobFailure
+ */
+async function loadable(start: StartRuntime, given: Candidate): Promise<{ candidate: Candidate; loaded: Loaded }> {
+  const bare = (['RESULTS', 'ALL'] as const).map((what) => withoutPublished(given.model, what));
+  let refusal: unknown;
+  for (const { model, changes } of [{ model: given.model, changes: [] }, ...bare]) {
+    const candidate = changed(given, model, changes);
+    try {
+      expectSound(model);
+      return { candidate, loaded: await load(start, candidate.bytes) };
+    } catch (error) {
+      if (isHeapFull(error)) return lazily(start, candidate);
+      if (!(error instanceof OrtError || error instanceof JobFailure)) throw error;
+      refusal ??= refusalOf(error, 'the edge could not load the model');
+    }
   }
+  throw refusal;
+}
+
+async function lazily(start: StartRuntime, candidate: Candidate): Promise<{ candidate: Candidate; loaded: Loaded }> {
+  const lazy = madeWhenNeeded(candidate.model);
+  if (!lazy) throw await tooLarge(start, candidate.bytes);
+  const smaller = changed(candidate, lazy.model, lazy.changes);
+  return { candidate: smaller, loaded: await again(start, smaller) };
 }
 
 async function again(start: StartRuntime, { bytes }: Candidate): Promise<Loaded> {
@@ -128,7 +143,7 @@ async function again(start: StartRuntime, { bytes }: Candidate): Promise<Loaded>
   try {
     return await load(start, bytes);
   } catch (error) {
-    if (isOutOfMemory(error)) throw await tooLarge(start, bytes);
+    if (isHeapFull(error)) throw await tooLarge(start, bytes);
     throw refusalOf(error, 'the edge could not load the model');
   }
 }
@@ -152,7 +167,7 @@ async function probing(start: StartRuntime, { bytes }: Candidate, session: OrtSe
   try {
     return probe(session);
   } catch (error) {
-    if (isOutOfMemory(error)) throw await tooLarge(start, bytes);
+    if (isHeapFull(error)) throw await tooLarge(start, bytes);
     throw refusalOf(error, 'the edge could not run the model on zeros or ones');
   }
 }
@@ -191,7 +206,7 @@ function rowManifest(plan: Plan, inputs: Manifest['inputs'], artifact: Uint8Arra
 
 /** All TEST rows through the edge's code. @throws JobFailure where the model has no answer for one */
 function predictTest(
-  { runtime }: Loaded,
+  { runtime, session }: Loaded,
   o: {
     artifact: Uint8Array;
     manifest: Manifest | TensorManifest;
@@ -202,6 +217,7 @@ function predictTest(
   const { artifact, manifest, table, beat } = o;
   if ('kind' in manifest) return null;
   const rows = rowsOf(table, 'TEST');
+  session.release(); // the heap has room for one of them
   try {
     const said = predictAtEdge(runtime, { artifact, manifest, table, rows, beat: () => beat(0.9) });
     return predictionsFile(manifest, rows, said);
