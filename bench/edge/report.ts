@@ -65,16 +65,13 @@ export function sayGoals(rows: readonly Row[]): void {
       const [got, middle] = [cpuUs(row) / cpuUs(echo), p50(row)];
       const verdict = got <= ratio && middle <= ms ? 'reached' : 'missed';
       const wanted = `goal ${times(ratio)} and ${ms} ms`;
-      console.log(
-        `  ${row.of.name}, ${SUBJECTS[name]}: CPU ${times(got)} of echo, p50 ${middle.toFixed(2)} ms; ${wanted}: ${verdict}`,
-      );
+      const found = `CPU ${times(got)} of echo, p50 ${middle.toFixed(2)} ms`;
+      console.log(`  ${row.of.name}, ${SUBJECTS[name]}: ${found}; ${wanted}: ${verdict}`);
     }
   console.log('\nWarm throughput per core (1 / CPU per request)');
   for (const row of rows.filter(({ at }) => at === rows.at(-1)?.at)) {
     const rate = 1e6 / cpuUs(row);
-    const instances = rate * row.of.batch;
-    console.log(
-      `  ${row.of.name}, batch ${row.of.batch}, ${SUBJECTS[row.name]}: ${rate.toFixed(0)} requests/s, ${instances.toFixed(0)} instances/s`,
-    );
+    const each = `${rate.toFixed(0)} requests/s, ${(rate * row.of.batch).toFixed(0)} instances/s`;
+    console.log(`  ${row.of.name}, batch ${row.of.batch}, ${SUBJECTS[row.name]}: ${each}`);
   }
 }

@@ -1,5 +1,5 @@
 /** Who is measured with which requests: for every case the same bytes go to all that understand them. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { CLIENT_KEY } from '../../apps/edge/test/stand.ts';
@@ -35,6 +35,7 @@ interface Edges {
 
 const JSON_HEADERS = { 'content-type': 'application/json', authorization: `Bearer ${CLIENT_KEY}` };
 const folder = mkdtempSync(path.join(tmpdir(), 'anneal-bench-models-'));
+process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 /** The native peer of a model. */
 async function startNative(name: string, bytes: Uint8Array, kind: 'rows' | 'images', classes: readonly string[]) {

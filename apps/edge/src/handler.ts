@@ -1,5 +1,6 @@
 /**
- * The router: a request in, a response out, a log line for each that failed. Made of named parts; sees no binding of the platform.
+ * The router: a request in, a response out, a log line for each that failed. Made of named parts; sees no binding of
+ * the platform.
  */
 import { discardBody } from './body.ts';
 import type { Cors } from './cors.ts';

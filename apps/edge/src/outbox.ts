@@ -46,9 +46,8 @@ interface Pack {
   body: string;
 }
 
-/** The outbox over a Durable Object's storage. */
-export function createOutbox({ storage, send, now, log }: OutboxParts): Outbox {
-  const { sql } = storage;
+/** The tables: what waits, what was refused, and the pace of delivery. */
+function createShelf(sql: DurableObjectStorage['sql'], log: Log) {
   sql.exec('create table if not exists packs (id integer primary key autoincrement, events integer, body text)');
   sql.exec('create table if not exists refused (id integer primary key, status integer not null, body text not null)');
   // One row: how many attempts failed in a row, and how many events the next batch may have.
@@ -83,12 +82,18 @@ export function createOutbox({ storage, send, now, log }: OutboxParts): Outbox {
     remove(packs);
     if (first.events > 1) for (const event of eventsIn(first)) insert(1, event);
   };
-  /** Whether an alarm is set, as far as this object knows: asking storage for each append costs as much as the append. */
+  return { pace, setPace, insert, take, remove, narrow };
+}
+
+/** The outbox over a Durable Object's storage. */
+export function createOutbox({ storage, send, now, log }: OutboxParts): Outbox {
+  const shelf = createShelf(storage.sql, log);
+  /** Whether an alarm is set, as far as this object knows: asking storage costs as much as an append. */
   let armed = false;
 
   return {
     async append(bodies) {
-      for (const pack of packed(bodies)) insert(pack.events, pack.body);
+      for (const pack of packed(bodies)) shelf.insert(pack.events, pack.body);
       if (armed) return;
       armed = true;
       try {
@@ -102,19 +107,19 @@ export function createOutbox({ storage, send, now, log }: OutboxParts): Outbox {
     async deliver() {
       try {
         for (;;) {
-          const { failures, batch } = pace();
-          const packs = take(batch);
+          const { failures, batch } = shelf.pace();
+          const packs = shelf.take(batch);
           armed = packs.length > 0; // an append from here on sets the next alarm
           if (!armed) return;
           const status = await send(`{"events":[${packs.map((pack) => pack.body).join(',')}]}`).catch(() => 0);
           if (status >= 200 && status < 300) {
-            remove(packs);
-            setPace(0, Math.min(MAX_BATCH, batch * 2));
-          } else if (REFUSED_STATUS.has(status)) narrow(packs, status);
+            shelf.remove(packs);
+            shelf.setPace(0, Math.min(MAX_BATCH, batch * 2));
+          } else if (REFUSED_STATUS.has(status)) shelf.narrow(packs, status);
           else {
             const wait = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(failures, 10));
             log('warn', 'outbox.waiting', { status, retryMs: wait, attempt: failures + 1 });
-            setPace(failures + 1, batch);
+            shelf.setPace(failures + 1, batch);
             await storage.setAlarm(now() + wait);
             return;
           }

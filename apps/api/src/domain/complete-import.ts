@@ -1,7 +1,7 @@
 /** The end of an import: the model that came, as the edge serves it, with what was found and changed. */
-import { Manifest, TensorManifest } from '@anneal/edge/contract';
+import type { Manifest } from '@anneal/edge/contract';
 import { ImportSpec } from '@anneal/trainer/contract';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Caller } from '../context.ts';
 import { ImportReport } from '../contract.ts';
 import type { Deps } from '../deps.ts';
@@ -17,10 +17,11 @@ import {
   usablePredictions,
 } from './publish.ts';
 import { trainableRun } from './run-access.ts';
+import { AnyManifest } from './variants.ts';
 
 /** Input of {@link completeImport}. */
 export const CompleteImportInput = CompletionInput.extend({
-  manifest: z.union([TensorManifest, Manifest]),
+  manifest: AnyManifest,
   report: ImportReport,
   predictionsToken: globalId('Upload').nullish(),
 });

@@ -57,7 +57,8 @@ async function decide(tx: Prisma.TransactionClient, now: Date, { runId, epoch, s
   if (!goesOn) {
     const errorMessage =
       `After ${epoch} epochs its ${experiment.objective} on validation was ${score}, not in the best ` +
-      `1/${reductionFactor} of the ${scores.length + 1} trials that came so far. Retry the run to let it go on all the same.`;
+      `1/${reductionFactor} of the ${scores.length + 1} trials that came so far. ` +
+      'Retry the run to let it go on all the same.';
     const ended = { status: 'CANCELED', errorCode: STOPPED_EARLY, errorMessage, finishedAt: now } as const;
     await tx.run.update({ where: { id: runId }, data: { ...ended, leaseExpiresAt: null } });
   }

@@ -54,8 +54,8 @@ export function parseInstances(
 }
 
 /**
- * Like parseInstances, for feeds that are run at once: one row of scalars is read into the same tensors each time, which
- * the next call overwrites. Making a hundred small arrays costs as much as reading them.
+ * Like parseInstances, for feeds that are run at once: one row of scalars is read into the same tensors each time,
+ * which the next call overwrites. Making a hundred small arrays costs as much as reading them.
  */
 export function readForRun(manifest: Manifest, instances: readonly Instance[], limits: ParseLimits = {}): Feeds {
   const plan = planFor(manifest);

@@ -21,7 +21,8 @@ export interface Progress {
 }
 
 const Header = z.object({
-  formatVersion: z.literal(2),
+  /** 3: m and v of AdamW are sums, see optim/adamw.ts. */
+  formatVersion: z.literal(3),
   specDigest: z.string(),
   step: z.int().min(0),
   epoch: z.int().min(0),
@@ -37,7 +38,7 @@ export function encodeCheckpoint(progress: Progress, specDigest: string): Uint8A
   const { params, m, v, ema, buffers } = state;
   const arrays = [params, m, v, ema, buffers, ...(best ? [best.params, best.buffers] : [])];
   const header: z.infer<typeof Header> = {
-    formatVersion: 2,
+    formatVersion: 3,
     specDigest,
     step: state.step,
     epoch,
