@@ -25,13 +25,13 @@ export class MetricReport {
     if (!this.#aside.busy && performance.now() - this.#lastWriteAt >= INTERVAL_MS) this.#begin();
   }
 
-  /** Settles when everything is written. */
+  /** Settles when everything is written; points may be added meanwhile. */
   async flush(): Promise<void> {
-    await this.#aside.settle();
-    while (this.#waiting.length > 0) {
-      this.#begin();
+    while (this.#aside.busy || this.#waiting.length > 0) {
+      if (!this.#aside.busy) this.#begin();
       await this.#aside.settle();
     }
+    this.#aside.check();
   }
 
   #begin(): void {

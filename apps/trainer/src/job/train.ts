@@ -57,7 +57,7 @@ export async function train(job: TrainJob): Promise<number> {
   const write = (points: MetricPoint[]) =>
     reportMetrics(api, { runId, attempt, points, progress, engine: engine.name, device: engine.device, score });
   const metrics = new MetricReport(write);
-  const checkpoints = new Checkpoints(job, specDigestOf(spec));
+  const checkpoints = new Checkpoints(job, specDigestOf(spec), () => metrics.flush());
   const began = performance.now();
   const made = await make({
     engine,
@@ -146,16 +146,21 @@ function pointsOf({ trainLoss, learningRate, validation }: EpochReport): Record<
   return { train_loss: trainLoss, learning_rate: learningRate, ...Object.fromEntries(held) };
 }
 
-/** Saves the state now and then, beside the training. */
+/**
+ * Saves the state now and then, beside the training, once the metrics up to it are written: who goes on from it does not
+ * report them again.
+ */
 class Checkpoints {
   readonly #job: TrainJob;
   readonly #specDigest: string;
+  readonly #before: () => Promise<void>;
   readonly #aside = new Aside();
   #lastAt = performance.now();
 
-  constructor(job: TrainJob, specDigest: string) {
+  constructor(job: TrainJob, specDigest: string, before: () => Promise<void>) {
     this.#job = job;
     this.#specDigest = specDigest;
+    this.#before = before;
   }
 
   /** Takes the state of an epoch's end, if it is time. @throws what an earlier save was refused with */
@@ -175,6 +180,7 @@ class Checkpoints {
   async #save(bytes: Uint8Array<ArrayBuffer>, step: number): Promise<void> {
     const { api, claim, log } = this.#job;
     const { runId, attempt } = claim;
+    await this.#before();
     try {
       const file = { filename: `step-${step}.ckpt`, mediaType: 'application/octet-stream', bytes, runId };
       await saveCheckpoint(api, { runId, attempt, step, uploadToken: await upload(api, file) });
