@@ -4,6 +4,7 @@ import type { Value } from '../ir/builder.ts';
 import { GraphError } from '../ir/errors.ts';
 import * as op from '../ir/ops.ts';
 import type { DataType } from '../ir/types.ts';
+import { withGradient } from './custom.ts';
 import type { Target } from './rule.ts';
 import { logSoftmax, softplus } from './stable.ts';
 
@@ -29,7 +30,10 @@ function bceWithLogits({ logits, labels, settings, target }: Rows): RowLosses {
   const z = op.Squeeze(logits, [1]);
   const hard = op.Cast(labels, z.type);
   const y = labelSmoothing > 0 ? op.Add(op.Mul(hard, 1 - labelSmoothing), labelSmoothing / 2) : hard;
-  if (positiveWeight === 1) return { rows: op.Sub(softplus(z, target), op.Mul(z, y)) };
+  if (positiveWeight === 1) {
+    const rows = op.Sub(softplus(z, target), op.Mul(z, y));
+    return { rows: withGradient(rows, [z], (dy) => [op.Mul(dy, op.Sub(op.Sigmoid(z), y))]) };
+  }
   const factor = op.Add(op.Mul(y, positiveWeight - 1), 1);
   return { rows: op.Sub(op.Mul(factor, softplus(z, target)), op.Mul(op.Mul(z, y), positiveWeight)) };
 }
@@ -39,8 +43,14 @@ function softmaxCrossEntropy({ logits, labels, settings, target }: Rows): RowLos
   const { labelSmoothing = 0, classWeights } = settings;
   const { hot, classes } = oneHot(logits, labels);
   const q = labelSmoothing > 0 ? op.Add(op.Mul(hot, 1 - labelSmoothing), labelSmoothing / classes) : hot;
-  const logs = op.Mul(q, logSoftmax(logits, target));
-  if (!classWeights) return { rows: op.Neg(op.ReduceSum(logs, { axes: [1] })) };
+  const log = logSoftmax(logits, target);
+  const logs = op.Mul(q, log);
+  if (!classWeights) {
+    const rows = op.Neg(op.ReduceSum(logs, { axes: [1] }));
+    // q sums to 1
+    const slope = (dy: Value) => op.Mul(op.Sub(op.Exp(log), q), op.Unsqueeze(dy, [1]));
+    return { rows: withGradient(rows, [logits], (dy) => [slope(dy)]) };
+  }
   const { weights, counts } = weighing(hot, classWeights);
   return { rows: op.Neg(op.ReduceSum(op.Mul(logs, weights), { axes: [1] })), counts };
 }
@@ -129,7 +139,8 @@ export function totalLoss(loss: Loss, { logits, labels, weight }: Batch, options
     const count = op.ReduceSum(counts ? op.Mul(counted, counts) : counted);
     // A batch in which nothing counts has the loss 0, not 0/0; one of only padding is refused by the engines.
     const safe = counted === weight && !counts ? count : op.Max(count, 1e-12);
-    return { sum: op.ReduceSum(op.Mul(rows, counted)), count: safe };
+    const sum = op.ReduceSum(op.Mul(rows, counted));
+    return { sum: withGradient(sum, [rows], (dy) => [op.Mul(counted, dy)]), count: safe };
   });
 }
 
