@@ -3,7 +3,7 @@
 /** ORT's own status codes are positive (include/onnxruntime/core/session/onnxruntime_c_api.h); ours are negative. */
 export const ORT_CODE = {
   INVALID_ARGUMENT: 2,
-  /** Also what ORT answers for std::bad_alloc. */
+  /** ORT's own 6 is any exception, std::bad_alloc among them. */
   OUT_OF_MEMORY: 6,
   /** The heap was left in an unknown state by a trap: this runtime answers nothing any more. */
   ABORTED: -1,
@@ -22,10 +22,10 @@ export class OrtError extends Error {
   }
 }
 
-/** True when releasing other sessions and trying again may help. */
+/**
+ * True when releasing other sessions and trying again may help. By the text: ONNX Runtime has no code of its own for a
+ * full heap, its 6 is any exception, and an input that a model cannot work with must not cost the others their place.
+ */
 export function isOutOfMemory(error: unknown): boolean {
-  return (
-    error instanceof OrtError &&
-    (error.code === ORT_CODE.OUT_OF_MEMORY || /bad_alloc|out of memory/i.test(error.message))
-  );
+  return error instanceof OrtError && /bad_alloc|out of memory|failed to allocate/i.test(error.message);
 }

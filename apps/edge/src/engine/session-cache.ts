@@ -72,7 +72,8 @@ class Sessions {
       if (session) return this.#freeing(key, () => fn(session)); // no await between look-up and run
       await this.#load(key, pin);
     }
-    throw new OrtError(`the session of ${key} was evicted ${MAX_ATTEMPTS} times before it ran`, ORT_CODE.OUT_OF_MEMORY);
+    const message = `out of memory: the session of ${key} was evicted ${MAX_ATTEMPTS} times before it ran`;
+    throw new OrtError(message, ORT_CODE.OUT_OF_MEMORY);
   }
 
   #lookUp(key: string): OrtSession | undefined {

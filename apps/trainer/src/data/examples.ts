@@ -44,6 +44,8 @@ export function rowWidth(source: Source, length: number | null): number {
   return source.kind === 'TENSOR' ? elementsOf(source.column.shape) : (length ?? source.recipe.maxLength);
 }
 
+type Row = Float32Array | Int32Array;
+
 /** Zeros for x of so many rows. */
 export function emptyRows(source: Source, rows: number, length: number | null): Float32Array | Int32Array {
   const size = rows * rowWidth(source, length);
@@ -69,24 +71,24 @@ export function gather(
   return into;
 }
 
-/** In float32 as the artifact's nodes do it: subtract, round, divide, round. */
-function copyTensor(
-  { recipe, column, rows }: Source & { kind: 'TENSOR' },
-  example: number,
-  to: Float32Array | Int32Array,
-): void {
+function copyTensor({ recipe, column, rows }: Source & { kind: 'TENSOR' }, example: number, to: Row): void {
   const { shape, channels } = recipe;
   const start = (rows[example] ?? 0) * to.length;
-  if (channels === null) {
-    to.set(column.values.subarray(start, start + to.length));
+  const row = column.values.subarray(start, start + to.length);
+  if (channels === null || !(to instanceof Float32Array)) {
+    to.set(row);
     return;
   }
-  const { values } = column;
   const plane = elementsOf(shape.slice(1));
-  for (let channel = 0, at = 0; at < to.length; channel++) {
-    const [center, scale] = [channels.center[channel] ?? 0, channels.scale[channel] ?? 1];
-    for (const end = at + plane; at < end; at++) to[at] = Math.fround((values[start + at] ?? 0) - center) / scale;
+  for (const [channel, center] of channels.center.entries()) {
+    const [from, end] = [channel * plane, (channel + 1) * plane];
+    standardise(row.subarray(from, end), to.subarray(from, end), center, channels.scale[channel] ?? 1);
   }
+}
+
+/** In float32 as the artifact's nodes do it: subtract, round, divide, round. */
+function standardise(from: Float32Array | Uint8Array, to: Float32Array, center: number, scale: number): void {
+  for (let at = 0; at < from.length; at++) to[at] = Math.fround((from[at] ?? 0) - center) / scale;
 }
 
 /** 0 is padding and stays behind the tokens; ids beyond the vocabulary become the last row of the embedding table. */

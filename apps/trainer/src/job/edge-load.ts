@@ -74,8 +74,3 @@ export function refusalOf(error: unknown, doing: string): unknown {
   if (/opset/i.test(reason) && /load/.test(doing)) return new JobFailure('OPSET_UNSUPPORTED', `${doing}: ${reason}`);
   return new JobFailure('MODEL_DOES_NOT_RUN', `${doing}: ${reason}. Check that the model runs in ONNX Runtime 1.30`);
 }
-
-/** Whether the heap was too small. ONNX Runtime has no code of its own for that: its 6 is any exception. */
-export function isHeapFull(error: unknown): boolean {
-  return error instanceof OrtError && /bad_alloc|out of memory|failed to allocate/i.test(error.message);
-}

@@ -5,7 +5,7 @@
  */
 import type { ImportReport, PredictionsFile } from '@anneal/api/contract';
 import { Manifest, TensorManifest } from '@anneal/edge/contract';
-import { OrtError, type OrtSession } from '@anneal/edge/engine';
+import { isOutOfMemory, OrtError, type OrtSession } from '@anneal/edge/engine';
 import { PredictError } from '@anneal/edge/predict';
 import type { ImportSpec, Table } from '../contract.ts';
 import { rowsOf } from '../data/rows.ts';
@@ -25,7 +25,7 @@ import { encodeModel } from '../ir/encode.ts';
 import type { Model, ValueInfo } from '../ir/types.ts';
 import { predictAtEdge } from '../parity/edge.ts';
 import { sha256 } from './digest.ts';
-import { expectSmall, isHeapFull, type Loaded, load, refusalOf, type StartRuntime, tooLarge } from './edge-load.ts';
+import { expectSmall, type Loaded, load, refusalOf, type StartRuntime, tooLarge } from './edge-load.ts';
 import { predictionsFile } from './publish.ts';
 
 /** What an import is made from. */
@@ -123,7 +123,7 @@ async function loadable(start: StartRuntime, given: Candidate): Promise<{ candid
       expectSound(model);
       return { candidate, loaded: await load(start, candidate.bytes) };
     } catch (error) {
-      if (isHeapFull(error)) return lazily(start, candidate);
+      if (isOutOfMemory(error)) return lazily(start, candidate);
       if (!(error instanceof OrtError || error instanceof JobFailure)) throw error;
       refusal ??= refusalOf(error, 'the edge could not load the model');
     }
@@ -143,7 +143,7 @@ async function again(start: StartRuntime, { bytes }: Candidate): Promise<Loaded>
   try {
     return await load(start, bytes);
   } catch (error) {
-    if (isHeapFull(error)) throw await tooLarge(start, bytes);
+    if (isOutOfMemory(error)) throw await tooLarge(start, bytes);
     throw refusalOf(error, 'the edge could not load the model');
   }
 }
@@ -167,7 +167,7 @@ async function probing(start: StartRuntime, { bytes }: Candidate, session: OrtSe
   try {
     return probe(session);
   } catch (error) {
-    if (isHeapFull(error)) throw await tooLarge(start, bytes);
+    if (isOutOfMemory(error)) throw await tooLarge(start, bytes);
     throw refusalOf(error, 'the edge could not run the model on zeros or ones');
   }
 }

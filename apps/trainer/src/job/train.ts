@@ -147,8 +147,8 @@ function pointsOf({ trainLoss, learningRate, validation }: EpochReport): Record<
 }
 
 /**
- * Saves the state now and then, beside the training, once the metrics up to it are written: who goes on from it does not
- * report them again.
+ * Saves the state now and then, beside the training, once the metrics up to it are written: who goes on from it does
+ * not report them again.
  */
 class Checkpoints {
   readonly #job: TrainJob;
