@@ -43,8 +43,8 @@ function refusalOf(error: unknown): unknown {
     return new JobFailure('EXTERNAL_DATA', `${message}. Save the model with its weights inside, as one file`);
   if (/no opset_import/.test(message))
     return new JobFailure('OPSET_UNSUPPORTED', `${message}. Export the model anew, with its opset_import`);
-  const what = `The file cannot be read as an ONNX model: ${message}. Expected the bytes of one .onnx file, uncompressed`;
-  return new JobFailure('ONNX_INVALID', what, { cause: error });
+  const expected = 'Expected the bytes of one .onnx file, uncompressed';
+  return new JobFailure('ONNX_INVALID', `Not an ONNX model that can be read: ${message}. ${expected}`, { cause: error });
 }
 
 function refuseOpset({ domain, version }: Opset): void {
