@@ -44,7 +44,9 @@ function refusalOf(error: unknown): unknown {
   if (/no opset_import/.test(message))
     return new JobFailure('OPSET_UNSUPPORTED', `${message}. Export the model anew, with its opset_import`);
   const expected = 'Expected the bytes of one .onnx file, uncompressed';
-  return new JobFailure('ONNX_INVALID', `Not an ONNX model that can be read: ${message}. ${expected}`, { cause: error });
+  return new JobFailure('ONNX_INVALID', `Not an ONNX model that can be read: ${message}. ${expected}`, {
+    cause: error,
+  });
 }
 
 function refuseOpset({ domain, version }: Opset): void {
