@@ -59,8 +59,14 @@ export function feedsOf(name: string, model: Model): Map<string, Tensor> {
   return given;
 }
 
-/** The pixels of an 8-bit grey PNG, 0 to 1. */
+/** A picture as a model's input. */
 function greys(name: string, png: Buffer): Tensor {
+  const { width, height, values } = greysOf(png);
+  return tensorOf(name, 'FLOAT', [1, 1, height, width], values);
+}
+
+/** The pixels of an 8-bit grey PNG, 0 to 1, row after row. */
+export function greysOf(png: Buffer): { width: number; height: number; values: Float32Array } {
   const [width, height] = [png.readUInt32BE(16), png.readUInt32BE(20)];
   const parts: Buffer[] = [];
   for (let at = 8; at < png.length; at += 12 + png.readUInt32BE(at))
@@ -77,12 +83,7 @@ function greys(name: string, png: Buffer): Tensor {
       const guess = [0, a, b, (a + b) >> 1, paeth][lines[y * (width + 1)] ?? 0] ?? 0;
       pixels[y * width + x] = (lines[y * (width + 1) + 1 + x] ?? 0) + guess;
     }
-  return tensorOf(
-    name,
-    'FLOAT',
-    [1, 1, height, width],
-    Float32Array.from(pixels, (value) => value / 255),
-  );
+  return { width, height, values: Float32Array.from(pixels, (value) => value / 255) };
 }
 
 /** 0, 1/n, 2/n, ...: what the standard's own runner feeds to models without input data. */

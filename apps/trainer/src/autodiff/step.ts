@@ -210,7 +210,7 @@ function seedOf(step: Value, seed: number): Value {
   return op.Add(op.Mul(op.Squeeze(step, [0]), 0x9e3779b1 | 0), seed | 0);
 }
 
-/** Scattering costs about ten times what a pass over a mask costs per number. */
+/** Per number a scatter costs more than a pass over a mask: only where it touches few (an estimate, not measured). */
 const MAX_EXEMPT_SHARE = 0.1;
 
 /** Where weight decay does not apply, along the flat vector; null where these are many. */

@@ -1,10 +1,10 @@
 /** Imports of models from elsewhere against the answers that were published with them, in the edge's own runtime. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { inflateSync } from 'node:zlib';
 import type { Feeds, Tensor } from '@anneal/edge/engine';
 import { nodeRuntime } from '@anneal/edge/engine/node';
 import { describe, expect, test } from 'vitest';
+import { greysOf } from '../../../../test/conformance/real-models.ts';
 import { sharedPath } from '../../../../test/shared.ts';
 import type { ImportSpec } from '../contract.ts';
 import { requiredInputs } from '../import/nodes.ts';
@@ -46,7 +46,7 @@ function feedsOf(folder: string, io: Expected): Feeds {
     const file = path.join(folder, 'test_data_set_0/input_0.pb');
     if (existsSync(file)) return [name, tensorFrom(type, shape, numbersOf(decodeTensor(readFileSync(file))))];
     const picture = path.join(folder, 'input_y_224.png');
-    if (existsSync(picture)) return [name, tensorFrom(type, shape, greys(picture))];
+    if (existsSync(picture)) return [name, tensorFrom(type, shape, [...greysOf(readFileSync(picture)).values])];
     expect(io.origin).toContain('arange');
     const size = shape.reduce((product, dim) => product * dim, 1);
     return [
@@ -59,29 +59,6 @@ function feedsOf(folder: string, io: Expected): Feeds {
     ];
   });
   return Object.fromEntries(entries);
-}
-
-/** The pixels of an 8-bit grey PNG, 0 to 1. */
-function greys(file: string): number[] {
-  const bytes = readFileSync(file);
-  const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
-  const parts: Buffer[] = [];
-  for (let at = 8; at < bytes.length; at += 12 + bytes.readUInt32BE(at))
-    if (bytes.toString('latin1', at + 4, at + 8) === 'IDAT')
-      parts.push(bytes.subarray(at + 8, at + 8 + bytes.readUInt32BE(at)));
-  const lines = inflateSync(Buffer.concat(parts));
-  const pixels = new Uint8Array(width * height);
-  const pixel = (x: number, y: number) => (x < 0 || y < 0 ? 0 : (pixels[y * width + x] ?? 0));
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      const [a, b, c] = [pixel(x - 1, y), pixel(x, y - 1), pixel(x - 1, y - 1)];
-      const p = a + b - c;
-      const nearest = Math.min(Math.abs(p - a), Math.abs(p - b), Math.abs(p - c));
-      const paeth = Math.abs(p - a) === nearest ? a : Math.abs(p - b) === nearest ? b : c;
-      const guess = [0, a, b, (a + b) >> 1, paeth][lines[y * (width + 1)] ?? 0] ?? 0;
-      pixels[y * width + x] = (lines[y * (width + 1) + 1 + x] ?? 0) + guess;
-    }
-  return Array.from(pixels, (value) => value / 255);
 }
 
 function expectClose(got: ArrayLike<unknown>, expected: readonly (readonly [number, number])[]): void {
