@@ -1,4 +1,5 @@
 /** Who may call an endpoint: its route, for keys that it names, as often as they may. */
+import type { Answering } from './answer.ts';
 import { digestTable, digestWords, findDigest } from './constant-time.ts';
 import type { Route, RouteKey, Scope } from './contract.ts';
 import { EndpointName } from './contract.ts';
@@ -6,13 +7,12 @@ import { sha256Hex } from './digest.ts';
 import type { Pin } from './engine/index.ts';
 import { refuse } from './errors.ts';
 import { isLimited, type Limiter } from './limiter.ts';
+import { REVISION_HEADER } from './protocol/version.ts';
 import type { RouteSource } from './route.ts';
 
 /** The part of a request's context that admission reads and completes. */
-export interface Caller {
+export interface Caller extends Answering {
   pin: Pin;
-  /** Headers of the answer, whatever it is: what is left of the key's limits. */
-  headers: Record<string, string>;
   /** Name of an endpoint that is there; for the log. */
   endpoint?: string;
 }
@@ -31,8 +31,15 @@ export type Admit = (
 /** Trainers have no business at the edge, and who only tells what was true does not predict. */
 const CALLING_SCOPES: readonly Scope[] = ['read', 'write', 'edge', 'admin', 'predict'];
 
-/** Keys whose sha256 is remembered: Web Crypto answers in a later turn, and a key comes with every request. */
-const MAX_DIGESTS = 256;
+/** Keys that are remembered: Web Crypto answers in a later turn, and a key comes with every request. */
+const MAX_KNOWN = 256;
+
+/** A key that was found in a route. A route that changes is another one, and its keys are looked through again. */
+interface Known {
+  digest: Uint32Array;
+  route: Route;
+  key: RouteKey;
+}
 
 /** Names that were found right; parsing one costs as much as finding its route. */
 const names = new Set<string>();
@@ -48,13 +55,15 @@ function isEndpointName(text: string): boolean {
 
 /** The admission of an isolate. */
 export function createAdmission({ routes, limiter }: { routes: RouteSource; limiter: Limiter }): Admit {
-  const digests = new Map<string, Uint32Array>();
+  const known = new Map<string, Known>();
   return async (endpoint, authorization, call, scopes = CALLING_SCOPES) => {
     const secret = bearer(authorization);
     const route = isEndpointName(endpoint) ? await routes.get(endpoint, call.pin) : undefined;
     if (!route) throw refuse(404, 'NOT_FOUND', `no endpoint is named ${endpoint.slice(0, 80)}`);
     call.endpoint = route.endpoint;
-    const key = await knownKey(route, secret, digests);
+    const remembered = known.get(secret);
+    const key = remembered?.route === route ? remembered.key : await findKey(route, secret, known);
+    call.headers[REVISION_HEADER] = String(route.revision);
     if (!key.scopes.some((scope) => scopes.includes(scope)))
       throw refuse(403, 'FORBIDDEN', `expected a key with one of the scopes ${scopes.join(', ')}`);
     if (isLimited(key)) Object.assign(call.headers, await limiter.spend(key, call.pin));
@@ -71,19 +80,17 @@ function bearer(authorization: string | null): string {
 /** The digests of a route's keys, side by side. */
 const tables = new WeakMap<Route, Uint32Array>();
 
-async function knownKey(route: Route, secret: string, digests: Map<string, Uint32Array>): Promise<RouteKey> {
-  const remembered = digests.get(secret);
-  const digest = remembered ?? digestWords(await sha256Hex(secret));
+async function findKey(route: Route, secret: string, known: Map<string, Known>): Promise<RouteKey> {
+  const digest = known.get(secret)?.digest ?? digestWords(await sha256Hex(secret));
   let table = tables.get(route);
   if (!table) {
     table = digestTable(route.keys.map(({ sha256 }) => sha256));
     tables.set(route, table);
   }
-  const known = route.keys[findDigest(table, digest)];
-  if (!known) throw refuse(401, 'UNAUTHENTICATED', `this key is not one of those that may call ${route.endpoint}`);
-  if (remembered !== undefined) return known;
-  const [oldest] = digests.keys();
-  if (digests.size >= MAX_DIGESTS && oldest !== undefined) digests.delete(oldest);
-  digests.set(secret, digest); // known keys only: strangers cannot push them out
-  return known;
+  const key = route.keys[findDigest(table, digest)];
+  if (!key) throw refuse(401, 'UNAUTHENTICATED', `this key is not one of those that may call ${route.endpoint}`);
+  const [oldest] = known.keys();
+  if (known.size >= MAX_KNOWN && oldest !== undefined && !known.has(secret)) known.delete(oldest);
+  known.set(secret, { digest, route, key }); // those that are found only: strangers cannot push them out
+  return key;
 }

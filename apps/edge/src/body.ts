@@ -1,5 +1,5 @@
 /** Request bodies within limits. */
-import { refuse } from './errors.ts';
+import { type HttpError, refuse } from './errors.ts';
 
 /** A thousand rows of a few hundred columns fit. */
 export const MAX_BODY_BYTES = 8 * 2 ** 20;
@@ -10,12 +10,19 @@ export const MAX_BODY_BYTES = 8 * 2 ** 20;
  */
 const MAX_DISCARDED_BYTES = 32 * 2 ** 20;
 
+function limitOf(maxBytes: number | null | undefined): number {
+  return Math.min(maxBytes ?? MAX_BODY_BYTES, MAX_BODY_BYTES);
+}
+
+function tooLarge(maxBytes: number | null | undefined): HttpError {
+  return refuse(413, 'BODY_TOO_LARGE', `expected a body of at most ${limitOf(maxBytes)} bytes`);
+}
+
 /** The whole body. @throws HttpError 413 when it is longer than `maxBytes`, or than any may be. */
 export async function readBody(request: Request, maxBytes?: number | null): Promise<Uint8Array<ArrayBuffer>> {
-  const limit = Math.min(maxBytes ?? MAX_BODY_BYTES, MAX_BODY_BYTES);
-  const tooLarge = () => refuse(413, 'BODY_TOO_LARGE', `expected a body of at most ${limit} bytes`);
+  const limit = limitOf(maxBytes);
   const declared = request.headers.get('content-length');
-  if (declared !== null && Number(declared) > limit) throw tooLarge();
+  if (declared !== null && Number(declared) > limit) throw tooLarge(maxBytes);
   if (declared !== null) return new Uint8Array(await request.arrayBuffer());
   let length = 0;
   const chunks: Uint8Array[] = [];
@@ -23,7 +30,7 @@ export async function readBody(request: Request, maxBytes?: number | null): Prom
     length += chunk.byteLength;
     if (length <= limit) chunks.push(chunk);
   }
-  if (length > limit) throw tooLarge();
+  if (length > limit) throw tooLarge(maxBytes);
   const body = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {
@@ -53,23 +60,48 @@ async function* chunksOf(request: Request, limit: number): AsyncGenerator<Uint8A
 
 /** The body as JSON. @throws HttpError 415, 413 or 400 INVALID_JSON. */
 export async function readJson(request: Request, maxBytes?: number | null): Promise<unknown> {
-  const type = request.headers.get('content-type') ?? '';
+  const { headers } = request;
+  const type = headers.get('content-type') ?? '';
   if (type !== 'application/json' && !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type))
     throw refuse(415, 'UNSUPPORTED_MEDIA_TYPE', `expected content-type application/json, got ${type || 'none'}`);
-  return parseJson(await readBody(request, maxBytes));
+  const declared = headers.get('content-length');
+  if (declared === null) return parseJson(await readBody(request, maxBytes));
+  if (Number(declared) > limitOf(maxBytes)) throw tooLarge(maxBytes);
+  // As text in one go: an array of bytes and a decoder cost as much again.
+  const text = await request.text();
+  if (text.includes('\ufffd') && !isWhole(text, Number(declared))) throw invalidJson('it is not UTF-8');
+  return parseText(text);
+}
+
+/**
+ * Whether a text with U+FFFD is what was sent. In place of bytes that are no UTF-8 it is longer than they are, but for a
+ * character cut to three of four bytes: that one is taken for U+FFFD.
+ */
+function isWhole(text: string, byteLength: number): boolean {
+  return new TextEncoder().encode(text).byteLength <= byteLength;
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** UTF-8 JSON. @throws HttpError 400 INVALID_JSON saying what is wrong. */
 export function parseJson(bytes: Uint8Array): unknown {
+  let text: string;
   try {
-    return JSON.parse(decoder.decode(bytes));
-  } catch (error) {
-    throw refuse(
-      400,
-      'INVALID_JSON',
-      `expected a body of UTF-8 JSON: ${error instanceof Error ? error.message : error}`,
-    );
+    text = decoder.decode(bytes);
+  } catch {
+    throw invalidJson('it is not UTF-8');
   }
+  return parseText(text);
+}
+
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw invalidJson(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function invalidJson(why: string): HttpError {
+  return refuse(400, 'INVALID_JSON', `expected a body of UTF-8 JSON: ${why}`);
 }

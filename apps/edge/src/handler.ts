@@ -2,6 +2,7 @@
  * The router: a request in, a response out, a log line for each that failed. Made of named parts; sees no binding of
  * the platform.
  */
+import { completeAnswer } from './answer.ts';
 import { discardBody } from './body.ts';
 import type { Cors } from './cors.ts';
 import { uuidv7 } from './digest.ts';
@@ -26,7 +27,8 @@ type Found = NonNullable<ReturnType<typeof placeOf>>;
 /** The edge's fetch handler. */
 export function createHandler(parts: HandlerParts): Handler {
   return async (request, pin) => {
-    const call: Call = { requestId: requestIdOf(request), pin, started: performance.now(), headers: {} };
+    const requestId = requestIdOf(request);
+    const call: Call = { requestId, pin, started: performance.now(), headers: { 'x-request-id': requestId } };
     let failure: { code: string; reason?: string } | undefined;
     let response: Response;
     const pathname = pathnameOf(request.url);
@@ -41,8 +43,7 @@ export function createHandler(parts: HandlerParts): Handler {
       response = /^\/v2(\/|$)/.test(pathname) ? v2ErrorResponse(refusal) : errorResponse(refusal);
       await discardBody(request).catch(() => {}); // the client is gone
     }
-    response.headers.set('x-request-id', call.requestId);
-    for (const [name, value] of Object.entries(call.headers)) response.headers.set(name, value);
+    completeAnswer(response, call);
     if (endpoint !== undefined && request.method !== 'OPTIONS')
       await parts.cors.share(response, request, endpoint, pin);
     if (!parts.logRequests && response.status < 400) return response;

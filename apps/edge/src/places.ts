@@ -23,7 +23,7 @@ export interface PlaceParts {
   feedback: FeedbackDoor;
   admin: AdminDoor;
   sessions: SessionCache;
-  recorder: Pick<Recorder, 'state'>;
+  recorder: Pick<Recorder, 'state' | 'settle'>;
   shadows: Pick<Shadows, 'state'>;
   sketches: Pick<Sketches, 'state'>;
 }
@@ -170,7 +170,10 @@ const OWN: Place[] = [
     access: 'PUBLIC',
     summary: 'That the edge is up, its build and its heap',
     response: Health,
-    answer: ({ sessions, recorder, shadows, sketches }) => health(sessions, recorder, shadows, sketches),
+    answer({ sessions, recorder, shadows, sketches }, _request, _names, { pin }) {
+      recorder.settle(pin); // what was answered is counted
+      return health(sessions, recorder, shadows, sketches);
+    },
   },
   {
     methods: READ,

@@ -1,5 +1,6 @@
 import type { PredictionEvent } from '@anneal/api/contract';
 import { describe, expect, test } from 'vitest';
+import type { Pin } from './engine/index.ts';
 import { createRecorder } from './recorder.ts';
 
 const event = (instances = 1): PredictionEvent => ({
@@ -57,6 +58,34 @@ describe('BUFFERED', () => {
     expect(recorder.state()).toEqual({ buffered: 0, lost: 0 });
     push();
     expect(pinned).toHaveLength(2);
+  });
+
+  test('makes late events with their batch, for the flush that takes them, or when it is told to', async () => {
+    const { recorder, batches, pinned, settle } = stand();
+    const pin: Pin = (work) => {
+      pinned.push(work);
+    };
+    const made: unknown[] = [];
+    const late = (e: PredictionEvent) => ({
+      weight: 1,
+      make(flushing: Pin) {
+        made.push(flushing);
+        return e;
+      },
+    });
+    const events = [event(), event(), event()];
+    for (const e of events) recorder.recordLater(late(e), e === events[0] ? pin : () => {});
+    expect(made).toEqual([]);
+    expect(recorder.state().buffered).toBe(3);
+    await settle();
+    expect(made).toEqual([pin, pin, pin]);
+    expect(batches).toEqual([events.map((e) => JSON.stringify(e))]);
+    recorder.recordLater(late(event()), pin);
+    recorder.settle(pin);
+    expect(made).toHaveLength(4);
+    await settle();
+    expect(made).toHaveLength(4);
+    expect(recorder.state().buffered).toBe(0);
   });
 
   test('goes at once when it is full, of events or of instances', async () => {

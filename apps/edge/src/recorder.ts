@@ -43,22 +43,54 @@ export interface RecorderState {
   lost: number;
 }
 
+/**
+ * An event that is made when its batch goes: after the answer, and many in a row, where the code is warm. What it pins
+ * belongs to the flush, not to its own request, which has ended. It must not throw.
+ */
+export interface LateEvent {
+  make: (pin: Pin) => EdgeEvent;
+  /** Its size in plain instances. */
+  weight: number;
+}
+
 export interface Recorder {
   /** A promise only for DURABLE: the answer waits for it, and fails when it rejects. */
   record(event: EdgeEvent, delivery: EventDelivery, pin: Pin): Promise<void> | undefined;
+  /** BUFFERED. */
+  recordLater(event: LateEvent, pin: Pin): void;
+  /** Makes the events that are yet to be made. */
+  settle(pin: Pin): void;
   state(): RecorderState;
 }
 
-/** An event's size in plain instances. */
+/** The size of a prediction event in plain instances; of other events their own. */
+export function predictionWeight(instances: number, slices: boolean): number {
+  return instances * (slices ? SLICES_WEIGHT : 1);
+}
+
 function weightOf(event: EdgeEvent): number {
-  if (!('kind' in event)) return event.instances * (event.slices ? SLICES_WEIGHT : 1);
+  if (!('kind' in event)) return predictionWeight(event.instances, event.slices !== undefined);
   if (event.kind === 'SKETCH') return event.columns.length * COLUMN_WEIGHT;
   return event.kind === 'SAMPLE' ? SAMPLE_WEIGHT : 1;
 }
 
+const made = (event: EdgeEvent | LateEvent, pin: Pin): EdgeEvent => ('make' in event ? event.make(pin) : event);
+
+/** Tries several times: a repeat may be one, which the API knows by its id. @throws what the last attempt met. */
+async function appendAgain({ append, wait }: Pick<RecorderParts, 'append' | 'wait'>, bodies: string[]): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await append(bodies);
+    } catch (error) {
+      if (attempt === MAX_ATTEMPTS) throw error;
+      await wait(FLUSH_AFTER_MS * 2 ** (attempt - 1));
+    }
+  }
+}
+
 /** An empty recorder; an isolate has one. */
 export function createRecorder({ append, wait, now, log }: RecorderParts): Recorder {
-  let buffer: EdgeEvent[] = [];
+  let buffer: (EdgeEvent | LateEvent)[] = [];
   let instances = 0;
   let since = 0;
   /** Events in the buffer and in batches under way. */
@@ -70,43 +102,41 @@ export function createRecorder({ append, wait, now, log }: RecorderParts): Recor
     log('error', 'events.lost', { count, lost, reason: why });
   };
 
-  async function flush(): Promise<void> {
+  async function flush(pin: Pin): Promise<void> {
     const events = buffer;
     if (events.length === 0) return; // a full buffer went before its time
     buffer = [];
     instances = 0;
-    const bodies = events.map((event) => JSON.stringify(event)); // after the answer: a thousand instances cost 0.3 ms
-    for (let attempt = 1; ; attempt++) {
-      try {
-        await append(bodies);
-        break;
-      } catch (error) {
-        if (attempt === MAX_ATTEMPTS) {
-          lose(events.length, reason(error));
-          break;
-        }
-        await wait(FLUSH_AFTER_MS * 2 ** (attempt - 1)); // it may have been appended: the API knows repeats by their id
-      }
-    }
+    // After the answer: a thousand instances cost 0.3 ms.
+    const bodies = events.map((event) => JSON.stringify(made(event, pin)));
+    await appendAgain({ append, wait }, bodies).catch((error) => lose(events.length, reason(error)));
     held -= events.length;
+  }
+
+  function keep(event: EdgeEvent | LateEvent, weight: number, pin: Pin): void {
+    if (held >= MAX_HELD_EVENTS) {
+      lose(1, `${held} events are waiting for the outbox already`);
+      return;
+    }
+    held++;
+    buffer.push(event);
+    instances += weight;
+    if (buffer.length >= MAX_BATCH_EVENTS || instances >= MAX_BATCH_INSTANCES) pin(flush(pin));
+    else if (buffer.length === 1) {
+      since = now();
+      pin(wait(FLUSH_AFTER_MS).then(() => flush(pin)));
+    } else if (now() - since > OVERDUE_MS) pin(flush(pin));
   }
 
   return {
     record(event, delivery, pin) {
       if (delivery === 'DURABLE') return append([JSON.stringify(event)]);
-      if (held >= MAX_HELD_EVENTS) {
-        lose(1, `${held} events are waiting for the outbox already`);
-        return undefined;
-      }
-      held++;
-      buffer.push(event);
-      instances += weightOf(event);
-      if (buffer.length >= MAX_BATCH_EVENTS || instances >= MAX_BATCH_INSTANCES) pin(flush());
-      else if (buffer.length === 1) {
-        since = now();
-        pin(wait(FLUSH_AFTER_MS).then(flush));
-      } else if (now() - since > OVERDUE_MS) pin(flush());
+      keep(event, weightOf(event), pin);
       return undefined;
+    },
+    recordLater: (event, pin) => keep(event, event.weight, pin),
+    settle(pin) {
+      for (const [i, event] of buffer.entries()) buffer[i] = made(event, pin);
     },
     state: () => ({ buffered: held, lost }),
   };

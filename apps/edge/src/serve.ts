@@ -7,15 +7,15 @@ import { MAX_INSTANCES, type Prediction, type Route, type RouteVariant } from '.
 import { uuidv7 } from './digest.ts';
 import type { Feeds, Outputs, Pin, SessionCache } from './engine/index.ts';
 import { HttpError, refusalOf, refuse, unavailable } from './errors.ts';
-import { eventOf, type Outcome } from './event.ts';
+import { eventOf, type Outcome, type RunRecord } from './event.ts';
 import type { Limiter } from './limiter.ts';
 import { type Log, reason } from './log.ts';
 import type { Instance } from './predict/index.ts';
 import { predictionStem } from './prediction-id.ts';
-import type { Recorder } from './recorder.ts';
+import { predictionWeight, type Recorder } from './recorder.ts';
 import type { RouteSource } from './route.ts';
 import type { Shadows } from './shadow.ts';
-import { createStatistics, type Statistics, type Timing } from './statistics.ts';
+import { createStatistics, type Statistics, type Timing, type VersionStatistics } from './statistics.ts';
 import { chooseVariant } from './variant.ts';
 
 /** One request's context, whatever its form. */
@@ -78,14 +78,14 @@ export interface Serve {
   /** Loads a variant's model. @throws what makes it unable to serve. */
   load(variant: RouteVariant, call: Call): Promise<void>;
   /** What this isolate has counted. */
-  statistics: Pick<Statistics, 'of'>;
+  statisticsOf(endpoint: string, version: number, call: Call): VersionStatistics;
 }
 
 export interface ServeParts {
   routes: RouteSource;
   limiter: Limiter;
   sessions: SessionCache;
-  recorder: Pick<Recorder, 'record'>;
+  recorder: Pick<Recorder, 'record' | 'recordLater' | 'settle'>;
   shadows: Pick<Shadows, 'follow'>;
   observers?: readonly Observer[];
   /** Milliseconds since 1970. */
@@ -100,11 +100,15 @@ export { predictionId } from './prediction-id.ts';
 /** The serving of all endpoints. */
 export function createServe(parts: ServeParts): Serve {
   const statistics = createStatistics();
+  const all = { ...parts, statistics };
   return {
-    statistics,
+    statisticsOf(endpoint, version, { pin }) {
+      parts.recorder.settle(pin);
+      return statistics.of(endpoint, version);
+    },
     admit: createAdmission(parts),
     load: (variant, { pin }) => parts.sessions.with(variant.manifest.artifact.digest, pin, () => undefined),
-    run: (route, asked, work, call) => run({ ...parts, statistics }, route, asked, work, call),
+    run: (route, asked, work, call) => run(all, route, asked, work, call),
   };
 }
 
@@ -120,15 +124,10 @@ async function run<T extends Answer>(
   const { variant, selectedBy } = chooseVariant(route, asked, parts.random);
   refuseTooMany(route, variant, asked.instances);
   const id = uuidv7(parts.now());
-  const record = (outcome: Outcome, timing: Timing | null) => {
+  const ended = (outcome: Outcome, timing: Timing | null): Ended => {
     const [time, durationMs] = [parts.now(), performance.now() - call.started];
-    const { instances } = asked;
-    parts.statistics.count(route.endpoint, variant.version, { time, durationMs, instances, timing });
-    const event = eventOf({ id, route, variant, outcome, instances, durationMs, time, selectedBy });
-    return parts.recorder.record(event, route.events, call.pin);
+    return { id, route, variant, outcome, instances: asked.instances, durationMs, time, selectedBy, timing };
   };
-  const lost = (error: unknown) =>
-    parts.log('error', 'events.lost', { count: 1, requestId: call.requestId, reason: reason(error) });
   let timing: Timing | null = null;
   let answer: T;
   try {
@@ -139,22 +138,67 @@ async function run<T extends Answer>(
     });
   } catch (error) {
     const { code } = refusalOf(error, call.requestId);
-    await record({ predictions: null, errorCode: code }, null)?.catch(lost);
+    await recordNow(parts, ended({ predictions: null, errorCode: code }, null), call)?.catch(() => {}); // logged
     throw error;
   }
-  // A promise only for DURABLE endpoints: what they answer is recorded, or it is not answered.
   const { predictions, instances } = answer;
-  const recorded = record({ predictions, instances, errorCode: null }, timing);
-  if (recorded)
-    await recorded.catch((error) => {
-      lost(error);
+  const answered = ended({ predictions, instances, errorCode: null }, timing);
+  // What a DURABLE endpoint answers is recorded, or it is not answered.
+  if (route.events === 'BUFFERED') recordLater(parts, answered, call);
+  else
+    await recordNow(parts, answered, call)?.catch(() => {
       throw new HttpError(unavailable('EVENTS_UNAVAILABLE', 'the prediction could not be recorded now; try again'));
     });
   // A request that names its version is a test: what it sends says nothing of the endpoint's traffic.
   if (route.shadows.length > 0 && selectedBy !== 'VERSION')
     parts.shadows.follow({ route, eventId: id, instances: asked.instances, work, ...call });
-  observe(parts, { route, variant, instances, predictions, eventId: id, time: parts.now(), pin: call.pin }, call);
   return { id: predictionStem(id, variant.modelVersionId), variant, answer };
+}
+
+/** A run that is over: what its event, the statistics and the observers are told. */
+type Ended = RunRecord & { timing: Timing | null };
+
+/** A promise for DURABLE endpoints. @throws what keeps the outbox from taking it, which is logged. */
+function recordNow(parts: RunParts, ended: Ended, call: Call): Promise<void> | undefined {
+  count(parts, ended);
+  const recorded = parts.recorder.record(eventOf(ended), ended.route.events, call.pin)?.catch((error) => {
+    parts.log('error', 'events.lost', { count: 1, requestId: call.requestId, reason: reason(error) });
+    throw error;
+  });
+  if (!recorded) return undefined;
+  return recorded.then(() => observe(parts, ended, call.requestId, call.pin));
+}
+
+/** All that is to be told of an answer is told after it, together with that of the others within these 50 ms. */
+function recordLater(parts: RunParts, ended: Ended, { requestId, pin }: Call): void {
+  const { route, instances, outcome } = ended;
+  parts.recorder.recordLater(
+    {
+      weight: predictionWeight(instances, route.settings.logged.length > 0 && outcome.instances !== undefined),
+      make(flushing) {
+        count(parts, ended);
+        observe(parts, ended, requestId, flushing);
+        return eventOf(ended);
+      },
+    },
+    pin,
+  );
+}
+
+function count({ statistics }: RunParts, { route, variant, time, durationMs, instances, timing }: Ended): void {
+  statistics.count(route.endpoint, variant.version, { time, durationMs, instances, timing });
+}
+
+function observe({ observers = [], log }: RunParts, ended: Ended, requestId: string, pin: Pin): void {
+  const { id, route, variant, outcome, time } = ended;
+  if (outcome.errorCode !== null) return;
+  const { instances, predictions } = outcome;
+  for (const observer of observers)
+    try {
+      observer({ route, variant, instances, predictions, eventId: id, time, pin });
+    } catch (error) {
+      log('error', 'observer.failed', { requestId, reason: reason(error) });
+    }
 }
 
 /** The endpoint's own limit; the one for all is the forms' to keep. A tensor of fixed size is no batch. */
@@ -164,15 +208,6 @@ function refuseTooMany({ settings }: Route, { manifest }: RouteVariant, instance
   if ('kind' in manifest && manifest.inputs.some(({ shape }) => shape[0] !== -1)) return;
   const message = `expected at most ${most} instances, the endpoint's limit, got ${instances}: send several requests`;
   throw refuse(422, 'TOO_MANY_INSTANCES', message, 'instances');
-}
-
-function observe({ observers = [], log }: RunParts, seen: Parameters<Observer>[0], { requestId }: Call): void {
-  for (const observer of observers)
-    try {
-      observer(seen);
-    } catch (error) {
-      log('error', 'observer.failed', { requestId, reason: reason(error) });
-    }
 }
 
 /** Does the work and says what its parts took: all before the first run is input, all that is not a run is output. */

@@ -81,7 +81,21 @@ describe('refusals', () => {
   ])('%s', async (_, body, status, code, field) => {
     const response = await stand.predict('titanic', body);
     expect(response.status).toBe(status);
+    expect(response.headers.get('x-anneal-revision')).toBe('1');
     expect(await errorOf(response)).toMatchObject({ code, ...(field === undefined ? {} : { field }) });
+  });
+
+  test('bytes that are no UTF-8, declared or streamed, but not U+FFFD that was sent', async () => {
+    const body = (byte: string) => Buffer.from(JSON.stringify({ instances: [{ age: 30, sex: `é${byte}` }] }), 'latin1');
+    const headers = { authorization: `Bearer ${CLIENT_KEY}`, 'content-type': 'application/json' };
+    const send = (bytes: BodyInit) => {
+      const init: RequestInit & { duplex: 'half' } = { method: 'POST', headers, body: bytes, duplex: 'half' };
+      return stand.request('/v1/endpoints/titanic/predict', init);
+    };
+    for (const bytes of [body('\xff'), body('\xf0\x9f'), new Blob([body('\xff')]).stream()])
+      expect(await errorOf(await send(bytes))).toMatchObject({ status: 400, code: 'INVALID_JSON' });
+    const sent = await send(JSON.stringify({ instances: [{ age: 30, sex: 'é\ufffd' }] }));
+    expect(sent.status).toBe(200);
   });
 
   test('without JSON', async () => {

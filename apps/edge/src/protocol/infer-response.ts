@@ -1,4 +1,5 @@
 /** Outputs of a model -> the inference response: JSON, or JSON with the tensors' bytes behind it. Knows no model. */
+import { type Answering, answer } from '../answer.ts';
 import type { Tensor } from '../engine/index.ts';
 import { classify } from './classification.ts';
 import { DATATYPE } from './datatype.ts';
@@ -47,7 +48,11 @@ export function finishOutput({ name, binary, classification, labels }: WantedOut
 }
 
 /** The response; `head` is all of it but the outputs. */
-export function inferResponse(head: Omit<InferResponse, 'outputs'>, outputs: readonly FinishedOutput[]): Response {
+export function inferResponse(
+  head: Omit<InferResponse, 'outputs'>,
+  outputs: readonly FinishedOutput[],
+  call: Answering,
+): Response {
   const parts: Uint8Array[] = [];
   const described = outputs.map(({ name, tensor, json }) => {
     const output = { name, shape: tensor.dims, datatype: DATATYPE[tensor.type] };
@@ -57,11 +62,10 @@ export function inferResponse(head: Omit<InferResponse, 'outputs'>, outputs: rea
     return JSON.stringify({ ...output, parameters: { binary_data_size: bytes.byteLength } });
   });
   const text = withMember(JSON.stringify(head), 'outputs', `[${described.join(',')}]`);
-  if (parts.length === 0) return new Response(text, { headers: { 'content-type': 'application/json' } });
+  if (parts.length === 0) return answer(text, 'application/json', call);
   const json = new TextEncoder().encode(text);
-  return new Response(joined([json, ...parts]), {
-    headers: { 'content-type': 'application/octet-stream', [HEADER_LENGTH]: String(json.byteLength) },
-  });
+  call.headers[HEADER_LENGTH] = String(json.byteLength);
+  return answer(joined([json, ...parts]), 'application/octet-stream', call);
 }
 
 /** INT64 has no JavaScript number, so JSON texts are put together by hand. */

@@ -3,6 +3,7 @@
  * one model per server, so the server's base URL is /v1/endpoints/{endpoint}. Models of columns only.
  */
 import { z } from 'zod';
+import { answer, answerJson } from '../answer.ts';
 import { readJson } from '../body.ts';
 import { MAX_INSTANCES, type Manifest, type Route } from '../contract.ts';
 import { refuse } from '../errors.ts';
@@ -11,7 +12,7 @@ import type { Instance } from '../predict/index.ts';
 import type { Call, Serve } from '../serve.ts';
 import { invalidRequest } from './issue.ts';
 import { predictRows, Row } from './plain.ts';
-import { revisionHeaders, versionAsked } from './version.ts';
+import { versionAsked } from './version.ts';
 
 const Rows = z.array(z.unknown()).min(1).max(MAX_INSTANCES);
 
@@ -69,7 +70,7 @@ export async function invocations(serve: Serve, request: Request, endpoint: stri
     version: variant.version,
     prediction_id: id,
   };
-  return Response.json(body, { headers: revisionHeaders(route) });
+  return answerJson(body, call);
 }
 
 /** GET /v1/endpoints/{endpoint}/ping: 200 once every version is loaded. */
@@ -77,7 +78,7 @@ export async function ping(serve: Serve, request: Request, endpoint: string, cal
   const route: Route = await serve.admit(endpoint, request.headers.get('authorization'), call);
   if (route.variants.length === 0) throw refuse(404, 'NOT_FOUND', `endpoint ${endpoint} has no version deployed`);
   for (const variant of route.variants) await serve.load(variant, call);
-  return new Response('\n', { headers: { 'content-type': 'application/json', ...revisionHeaders(route) } });
+  return answer('\n', 'application/json', call);
 }
 
 function rowsOf({ dataframe_split: split, dataframe_records, instances, inputs }: InvocationsRequest): unknown[] {

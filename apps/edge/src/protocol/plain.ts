@@ -1,5 +1,6 @@
 /** The plain predict form: {"instances":[{column: value}]} -> {"predictions":[...]}. */
 import { z } from 'zod';
+import { answerJson } from '../answer.ts';
 import { readJson } from '../body.ts';
 import {
   MAX_INSTANCES,
@@ -12,7 +13,7 @@ import { refuse } from '../errors.ts';
 import { type Instance, type PredictLimits, predict } from '../predict/index.ts';
 import { type Call, predictionId, type Serve, type Session } from '../serve.ts';
 import { invalidRequest } from './issue.ts';
-import { revisionHeaders, versionAsked } from './version.ts';
+import { versionAsked } from './version.ts';
 
 /**
  * One row, without a look into its cells, which predict reads anyway: the contract's record of unknowns copies every
@@ -63,7 +64,7 @@ export async function predictPlain(serve: Serve, request: Request, endpoint: str
     version: variant.version,
     predictions: answer.predictions.map((prediction, i) => ({ id: predictionId(id, i), ...prediction })),
   };
-  return Response.json(body, { headers: revisionHeaders(route) });
+  return answerJson(body, call);
 }
 
 /** Predicts rows by column name. @throws HttpError 422 when the model knows no columns. */

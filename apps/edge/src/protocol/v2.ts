@@ -15,7 +15,7 @@ import { type FinishedOutput, finishOutput, inferResponse, wantedOutputs } from 
 import { signatureOf } from './signature.ts';
 import { runTensors } from './tensors.ts';
 import type { ModelMetadata, ModelStatistics } from './v2-schema.ts';
-import { revisionHeaders, VERSION_HEADER, versionAsked, versionNumber } from './version.ts';
+import { VERSION_HEADER, versionAsked, versionNumber } from './version.ts';
 
 /** GET /v2/health/live and /v2/health/ready: models load when they are asked for, so being here is being ready. */
 export const serverLive = () => Response.json({ live: true });
@@ -71,7 +71,7 @@ export async function modelStatistics(
   const { route, variants } = await admitted(serve, request, place, call);
   const versions = [...new Set(variants.map(({ version }) => version))];
   const stats = versions.map((version) =>
-    statisticsOf(route.endpoint, version, serve.statistics.of(route.endpoint, version)),
+    statisticsOf(route.endpoint, version, serve.statisticsOf(route.endpoint, version, call)),
   );
   return Response.json({ model_stats: stats });
 }
@@ -94,9 +94,7 @@ export async function modelInfer(serve: Serve, request: Request, place: ModelPla
     ...(id === undefined ? {} : { id }),
     parameters: { anneal_prediction_id: served.id, anneal_revision: route.revision },
   };
-  const response = inferResponse(head, served.answer.outputs);
-  for (const [name, value] of Object.entries(revisionHeaders(route))) response.headers.set(name, value);
-  return response;
+  return inferResponse(head, served.answer.outputs, call);
 }
 
 function inferBy(

@@ -17,8 +17,3 @@ export function versionAsked(request: Request): number | undefined {
 export function versionNumber(text: string): number | undefined {
   return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
 }
-
-/** The headers of an answer. */
-export function revisionHeaders({ revision }: { revision: number }): Record<string, string> {
-  return { [REVISION_HEADER]: String(revision) };
-}
