@@ -1,6 +1,6 @@
 /**
  * The peer that a Node developer writes: node:http and onnxruntime-node, JSON -> tensors -> run -> JSON, no checks, no
- * keys, no events. One thread, as workerd has. Arguments: model file, kind. Prints its port.
+ * keys, no events. One thread, as workerd has. Arguments: model file, job as JSON. Tells its port.
  */
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
@@ -11,19 +11,26 @@ interface Answer {
   predictions: { label: string; score: number; probabilities: Record<string, number> }[];
 }
 
-const [file = '', kind = '', classes = ''] = process.argv.slice(2);
-const { session, Tensor } = await loadNative(readFileSync(file));
-const labels: string[] = JSON.parse(classes || '[]');
+/** What of the manifest such a server has to know. */
+export interface NativeJob {
+  kind: 'rows' | 'images';
+  classes: string[];
+  inputs: { name: string; type: string; columns: string[] }[];
+}
 
-/** {"instances":[{column: value}]}: a tensor for each column. */
+const [file = '', job = ''] = process.argv.slice(2);
+const { session, Tensor } = await loadNative(readFileSync(file));
+const { kind, classes: labels, inputs }: NativeJob = JSON.parse(job);
+
+/** {"instances":[{column: value}]}: columns side by side in the model's inputs. */
 async function rows(body: Buffer): Promise<string> {
   const { instances }: { instances: Record<string, string | number>[] } = JSON.parse(body.toString('utf8'));
-  const dims = [instances.length, 1];
   const feeds: Record<string, NativeTensor> = {};
-  for (const name of session.inputNames) {
-    const cells = instances.map((row) => row[name] ?? '');
+  for (const { name, type, columns } of inputs) {
+    const cells = instances.flatMap((row) => columns.map((column) => row[column] ?? ''));
+    const dims = [instances.length, columns.length];
     feeds[name] =
-      typeof cells[0] === 'number'
+      type === 'double'
         ? new Tensor('float64', Float64Array.from(cells, Number), dims)
         : new Tensor('string', cells.map(String), dims);
   }

@@ -6,6 +6,7 @@ import { CLIENT_KEY } from '../../apps/edge/test/stand.ts';
 import type { BareJob } from './bare.ts';
 import { type BenchEdge, serveModel } from './edge-stand.ts';
 import { IMAGE, type ImageModel, type TabularModel } from './models.ts';
+import type { NativeJob } from './native.ts';
 import { startChild } from './process.ts';
 
 export type SubjectName = 'echo' | 'buffered' | 'durable' | 'native';
@@ -38,30 +39,35 @@ const folder = mkdtempSync(path.join(tmpdir(), 'anneal-bench-models-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 
 /** The native peer of a model. */
-async function startNative(name: string, bytes: Uint8Array, kind: 'rows' | 'images', classes: readonly string[]) {
+async function startNative(name: string, bytes: Uint8Array, job: NativeJob) {
   const file = path.join(folder, `${slug(name)}.onnx`);
   writeFileSync(file, bytes);
-  const { child, ask } = startChild('native.ts', [file, kind, JSON.stringify(classes)]);
+  const { child, ask } = startChild('native.ts', [file, JSON.stringify(job)]);
   return { file, child, port: await ask<number>({}), pid: child.pid ?? 0 };
 }
 
 /** Rows by column name. */
 export async function tabularCases(edges: Edges, model: TabularModel, batches: readonly number[]) {
   const name = slug(model.name);
-  const native = await startNative(model.name, model.bytes, 'rows', model.manifest.classes ?? []);
+  const inputs = model.manifest.inputs.map((input) => {
+    const columns = 'columns' in input ? input.columns : [input.column];
+    return { name: input.name, type: input.type, columns };
+  });
+  const classes = model.manifest.classes ?? [];
+  const native = await startNative(model.name, model.bytes, { kind: 'rows', inputs, classes });
   await serveModel(edges.ours.url, `${name}-buffered`, model, 'BUFFERED');
   await serveModel(edges.ours.url, `${name}-durable`, model, 'DURABLE');
   const predict = (events: string) => `${edges.ours.url}/v1/endpoints/${name}-${events}/predict`;
   const cases = batches.map((batch): Case => {
     const rows = model.rows(batch);
-    const feeds = model.manifest.inputs.map((input): BareJob['feeds'][number] => ({
-      name: input.name,
-      type: input.type === 'double' ? 'float64' : 'string',
-      dims: [batch, 1],
-      data: rows.map((row) => row[input.column] ?? ''),
+    const feeds = inputs.map(({ name, type, columns }): BareJob['feeds'][number] => ({
+      name,
+      type: type === 'double' ? 'float64' : 'string',
+      dims: [batch, columns.length],
+      data: rows.flatMap((row) => columns.map((column) => row[column] ?? '')),
     }));
     return {
-      name: `${model.name} (${model.manifest.inputs.length} columns)`,
+      name: `${model.name} (${inputs.flatMap(({ columns }) => columns).length} columns)`,
       batch,
       body: Buffer.from(JSON.stringify({ instances: rows })),
       headers: JSON_HEADERS,
@@ -80,7 +86,7 @@ export async function tabularCases(edges: Edges, model: TabularModel, batches: r
 
 /** Images as tensors of the Open Inference Protocol: as JSON, and as bytes behind a JSON header. */
 export async function imageCases(edges: Edges, model: ImageModel, batches: readonly number[]) {
-  const native = await startNative(model.name, model.bytes, 'images', []);
+  const native = await startNative(model.name, model.bytes, { kind: 'images', classes: [], inputs: [] });
   await serveModel(edges.ours.url, 'images', model, 'BUFFERED');
   const infer = `${edges.ours.url}/v2/models/images/infer`;
   const pids = { echo: edges.echo.pid, buffered: edges.ours.pid, durable: edges.ours.pid, native: native.pid };

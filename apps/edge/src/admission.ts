@@ -55,14 +55,21 @@ function isEndpointName(text: string): boolean {
 
 /** The admission of an isolate. */
 export function createAdmission({ routes, limiter }: { routes: RouteSource; limiter: Limiter }): Admit {
+  /** By the header's whole text. */
   const known = new Map<string, Known>();
   return async (endpoint, authorization, call, scopes = CALLING_SCOPES) => {
-    const secret = bearer(authorization);
+    const remembered = authorization === null ? undefined : known.get(authorization);
+    const secret = remembered ? '' : bearer(authorization);
     const route = isEndpointName(endpoint) ? await routes.get(endpoint, call.pin) : undefined;
     if (!route) throw refuse(404, 'NOT_FOUND', `no endpoint is named ${endpoint.slice(0, 80)}`);
     call.endpoint = route.endpoint;
-    const remembered = known.get(secret);
-    const key = remembered?.route === route ? remembered.key : await findKey(route, secret, known);
+    let key = remembered?.route === route ? remembered.key : undefined;
+    if (!key) {
+      const digest = remembered?.digest ?? digestWords(await sha256Hex(secret));
+      key = findKey(route, digest);
+      // Those that are found only: strangers cannot push them out.
+      remember(known, authorization ?? '', { digest, route, key });
+    }
     call.headers[REVISION_HEADER] = String(route.revision);
     if (!key.scopes.some((scope) => scopes.includes(scope)))
       throw refuse(403, 'FORBIDDEN', `expected a key with one of the scopes ${scopes.join(', ')}`);
@@ -80,17 +87,19 @@ function bearer(authorization: string | null): string {
 /** The digests of a route's keys, side by side. */
 const tables = new WeakMap<Route, Uint32Array>();
 
-async function findKey(route: Route, secret: string, known: Map<string, Known>): Promise<RouteKey> {
-  const digest = known.get(secret)?.digest ?? digestWords(await sha256Hex(secret));
+function findKey(route: Route, digest: Uint32Array): RouteKey {
   let table = tables.get(route);
   if (!table) {
     table = digestTable(route.keys.map(({ sha256 }) => sha256));
     tables.set(route, table);
   }
   const key = route.keys[findDigest(table, digest)];
-  if (!key) throw refuse(401, 'UNAUTHENTICATED', `this key is not one of those that may call ${route.endpoint}`);
+  if (key) return key;
+  throw refuse(401, 'UNAUTHENTICATED', `this key is not one of those that may call ${route.endpoint}`);
+}
+
+function remember(known: Map<string, Known>, authorization: string, found: Known): void {
   const [oldest] = known.keys();
-  if (known.size >= MAX_KNOWN && oldest !== undefined && !known.has(secret)) known.delete(oldest);
-  known.set(secret, { digest, route, key }); // those that are found only: strangers cannot push them out
-  return key;
+  if (known.size >= MAX_KNOWN && oldest !== undefined && !known.has(authorization)) known.delete(oldest);
+  known.set(authorization, found);
 }

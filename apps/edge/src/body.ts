@@ -74,8 +74,8 @@ export async function readJson(request: Request, maxBytes?: number | null): Prom
 }
 
 /**
- * Whether a text with U+FFFD is what was sent. In place of bytes that are no UTF-8 it is longer than they are, but for a
- * character cut to three of four bytes: that one is taken for U+FFFD.
+ * Whether a text with U+FFFD is what was sent. In place of bytes that are no UTF-8 it is longer than they are, but for
+ * a character cut to three of four bytes: that one is taken for U+FFFD.
  */
 function isWhole(text: string, byteLength: number): boolean {
   return new TextEncoder().encode(text).byteLength <= byteLength;

@@ -27,8 +27,8 @@ export const ManifestColumn = z.strictObject({
 export type ManifestColumn = z.infer<typeof ManifestColumn>;
 
 const inputOf = { name: z.string(), column: z.string() };
-/** An ONNX input and the column that it reads. */
-export const ManifestInput = z.discriminatedUnion('type', [
+/** How one column is read. */
+const ColumnInput = z.discriminatedUnion('type', [
   /** [N,1]: double (missing = NaN) or string (missing = ""). */
   z.strictObject({ ...inputOf, type: z.enum(['double', 'string']) }),
   /** [N,...shape] */
@@ -36,6 +36,17 @@ export const ManifestInput = z.discriminatedUnion('type', [
   /** [N,T], T at most `length`: ids, and -1 behind the end of the shorter sequences. */
   z.strictObject({ ...inputOf, type: z.literal('int32'), length: z.int().min(1) }),
 ]);
+export type ColumnInput = z.infer<typeof ColumnInput>;
+
+/** [N,columns]: columns side by side. A run pays for each of its inputs, so a hundred columns are better one. */
+const WideInput = z.strictObject({
+  name: z.string(),
+  columns: z.array(z.string()).min(1),
+  type: z.enum(['double', 'string']),
+});
+
+/** An ONNX input and the column, or columns, that it reads. */
+export const ManifestInput = z.union([ColumnInput, WideInput]);
 export type ManifestInput = z.infer<typeof ManifestInput>;
 
 /** How raw rows become a prediction, without names of models or endpoints. The only source of the threshold. */
@@ -52,12 +63,20 @@ export const Manifest = z.strictObject({
   positiveClass: z.string().nullable(),
   /** BINARY: label = positiveClass iff its probability >= threshold. Else null: the class of largest probability. */
   threshold: z.number().min(0).max(1).nullable(),
-  /** One ONNX input per used column. */
+  /** They read every used column once. */
   inputs: z.array(ManifestInput).min(1),
   /** "probabilities" float32 [N,C], or "value" float32 [N]. */
   output: z.enum(['probabilities', 'value']),
 });
 export type Manifest = z.infer<typeof Manifest>;
+
+/** How each used column is read, in the order of the inputs. */
+export function columnInputs({ inputs }: Pick<Manifest, 'inputs'>): ColumnInput[] {
+  return inputs.flatMap((input) => {
+    if (!('columns' in input)) return [input];
+    return input.columns.map((column): ColumnInput => ({ name: input.name, column, type: input.type }));
+  });
+}
 
 /** Element types of tensors, by the names of the Open Inference Protocol. */
 export const Datatype = z.enum([

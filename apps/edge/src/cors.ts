@@ -23,8 +23,8 @@ const EXPOSED_HEADERS = [
 export interface Cors {
   /** The answer to OPTIONS of an endpoint's place with these methods: 204. */
   preflight(request: Request, endpoint: string, methods: readonly string[], pin: Pin): Promise<Response>;
-  /** Lets a page read an answer, where its origin is listed. */
-  share(response: Response, request: Request, endpoint: string, pin: Pin): Promise<void>;
+  /** Lets a page of this origin read an answer, where it is listed. */
+  share(response: Response, origin: string, endpoint: string, pin: Pin): Promise<void>;
 }
 
 /** CORS of all endpoints. */
@@ -51,9 +51,7 @@ export function createCors({ routes }: { routes: Pick<RouteSource, 'get'> }): Co
       }
       return new Response(null, { status: 204, headers });
     },
-    async share(response, request, endpoint, pin) {
-      const origin = request.headers.get('origin');
-      if (origin === null) return;
+    async share(response, origin, endpoint, pin) {
       response.headers.append('vary', 'origin');
       const allow = await allowed(origin, endpoint, pin);
       if (allow === undefined) return;

@@ -22,13 +22,19 @@ export interface HandlerParts extends PlaceParts {
 /** Answers a request; `pin` is ctx.waitUntil. */
 export type Handler = (request: Request, pin: Pin) => Promise<Response>;
 
+/** The caller's id is taken when it is a tame one, so that one id follows a request through all logs. */
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+
 type Found = NonNullable<ReturnType<typeof placeOf>>;
 
 /** The edge's fetch handler. */
 export function createHandler(parts: HandlerParts): Handler {
   return async (request, pin) => {
-    const requestId = requestIdOf(request);
-    const call: Call = { requestId, pin, started: performance.now(), headers: { 'x-request-id': requestId } };
+    const given = request.headers.get('x-request-id');
+    const eventId = uuidv7(Date.now());
+    const requestId = given !== null && REQUEST_ID.test(given) ? given : eventId;
+    const headers = { 'x-request-id': requestId };
+    const call: Call = { requestId, eventId, pin, started: performance.now(), headers };
     let failure: { code: string; reason?: string } | undefined;
     let response: Response;
     const pathname = pathnameOf(request.url);
@@ -44,8 +50,10 @@ export function createHandler(parts: HandlerParts): Handler {
       await discardBody(request).catch(() => {}); // the client is gone
     }
     completeAnswer(response, call);
-    if (endpoint !== undefined && request.method !== 'OPTIONS')
-      await parts.cors.share(response, request, endpoint, pin);
+    if (endpoint !== undefined && request.method !== 'OPTIONS') {
+      const origin = request.headers.get('origin');
+      if (origin !== null) await parts.cors.share(response, origin, endpoint, pin);
+    }
     if (!parts.logRequests && response.status < 400) return response;
     parts.log(response.status >= 500 ? 'error' : 'info', 'request', {
       requestId: call.requestId,
@@ -84,12 +92,6 @@ async function dispatch(
 /** The endpoint that a place for keys is about. */
 function endpointOf({ place, names }: Found): string | undefined {
   return place.access === 'KEY' ? (names.endpoint ?? names.model) : undefined;
-}
-
-/** The caller's id when it is a tame one, so that one id follows a request through all logs. */
-function requestIdOf(request: Request): string {
-  const given = request.headers.get('x-request-id') ?? '';
-  return /^[\w.:-]{1,128}$/.test(given) ? given : uuidv7(Date.now());
 }
 
 /** `new URL` without what nobody asks for; the platform has normalised the URL already. */

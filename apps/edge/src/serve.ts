@@ -4,7 +4,6 @@
  */
 import { type Admit, type Caller, createAdmission } from './admission.ts';
 import { MAX_INSTANCES, type Prediction, type Route, type RouteVariant } from './contract.ts';
-import { uuidv7 } from './digest.ts';
 import type { Feeds, Outputs, Pin, SessionCache } from './engine/index.ts';
 import { HttpError, refusalOf, refuse, unavailable } from './errors.ts';
 import { eventOf, type Outcome, type RunRecord } from './event.ts';
@@ -21,6 +20,8 @@ import { chooseVariant } from './variant.ts';
 /** One request's context, whatever its form. */
 export interface Call extends Caller {
   requestId: string;
+  /** Of the event, should there be one; the request's own id where the caller gave none. */
+  eventId: string;
   /** performance.now() when the request came. */
   started: number;
 }
@@ -123,7 +124,7 @@ async function run<T extends Answer>(
 ): Promise<Served<T>> {
   const { variant, selectedBy } = chooseVariant(route, asked, parts.random);
   refuseTooMany(route, variant, asked.instances);
-  const id = uuidv7(parts.now());
+  const id = call.eventId;
   const ended = (outcome: Outcome, timing: Timing | null): Ended => {
     const [time, durationMs] = [parts.now(), performance.now() - call.started];
     return { id, route, variant, outcome, instances: asked.instances, durationMs, time, selectedBy, timing };
@@ -151,7 +152,7 @@ async function run<T extends Answer>(
     });
   // A request that names its version is a test: what it sends says nothing of the endpoint's traffic.
   if (route.shadows.length > 0 && selectedBy !== 'VERSION')
-    parts.shadows.follow({ route, eventId: id, instances: asked.instances, work, ...call });
+    parts.shadows.follow({ route, instances: asked.instances, work, ...call });
   return { id: predictionStem(id, variant.modelVersionId), variant, answer };
 }
 

@@ -171,6 +171,15 @@ export function echoModel(): Uint8Array {
   });
 }
 
+/** x [N] -> "more" 2x [N] and "0" [N]: -x; with `opType` NonZero in place of Neg [1, as many as are not 0]. */
+export function doubleModel(opType: 'Neg' | 'NonZero' = 'Neg'): Uint8Array {
+  return model({
+    input: [value('x', FLOAT, ['N'])],
+    output: [value('more', FLOAT, ['N']), opType === 'Neg' ? value('0', FLOAT, ['N']) : value('0', INT64, [1, 'M'])],
+    node: [node('Add', ['x', 'x'], ['more']), node(opType, ['x'], ['0'])],
+  });
+}
+
 /** y [N,size] = x [N,size] W: about 4 size² bytes. */
 export function denseModel(size: number, seed = 1): Uint8Array {
   let state = seed;

@@ -3,7 +3,7 @@
  * changes, so a version has the same profile wherever it is asked for.
  */
 import { Worker } from 'node:worker_threads';
-import type { Manifest } from '@anneal/edge/contract';
+import { columnInputs, type Manifest } from '@anneal/edge/contract';
 import type { BlobStore, Deps } from '../deps.ts';
 import type { CountedColumn, ProfiledColumn } from './column-profile.ts';
 import type { ProfileJob } from './profile-worker.ts';
@@ -98,7 +98,7 @@ async function readSources({ prisma }: ProfileDeps, ids: readonly string[]): Pro
 /** The columns that a model reads as numbers or as categories. */
 function profiledColumns(manifest: AnyManifest): ProfiledColumn[] {
   if ('kind' in manifest) return [];
-  const typeOf = new Map(manifest.inputs.map(({ column, type }) => [column, type]));
+  const typeOf = new Map(columnInputs(manifest).map(({ column, type }) => [column, type]));
   const kindOf = ({ name }: Manifest['columns'][number]) => {
     const type = typeOf.get(name);
     if (type === 'double') return 'NUMERIC';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import * as native from 'onnxruntime-node';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { binaryModel, denseModel, echoModel } from '../../test/models.ts';
+import { binaryModel, denseModel, doubleModel, echoModel } from '../../test/models.ts';
 import { isOutOfMemory, ORT_CODE, type OrtRuntime } from './index.ts';
 import { nodeRuntime } from './node.ts';
 
@@ -51,6 +51,29 @@ describe('a session', () => {
       });
     });
     await fc.assert(check, { numRuns: 30 });
+    session.release();
+  });
+
+  test.each([
+    ['of the inputs’ dimensions', doubleModel()],
+    ['of others', doubleModel('NonZero')],
+  ])('outputs %s: alike however often dimensions come again, and what was given stays', async (_, bytes) => {
+    const session = runtime.createSession(bytes);
+    const reference = await native.InferenceSession.create(bytes);
+    const number = fc.oneof(fc.constant(0), fc.float({ noNaN: true, min: -8, max: 8 }));
+    const batch = fc.array(number, { minLength: 2, maxLength: 3 });
+    const check = fc.asyncProperty(fc.array(batch, { minLength: 4, maxLength: 12 }), async (batches) => {
+      const given = batches.map((x) => {
+        const data = Float32Array.from(x);
+        return { data, outputs: session.run({ x: { type: 'float32', dims: [data.length], data } }) };
+      });
+      for (const { data, outputs } of given) {
+        const expected = await reference.run({ x: new native.Tensor('float32', data, [data.length]) });
+        for (const name of Object.keys(expected))
+          expect(outputs[name]).toMatchObject({ dims: expected[name]?.dims, data: expected[name]?.data });
+      }
+    });
+    await fc.assert(check, { numRuns: 40 });
     session.release();
   });
 

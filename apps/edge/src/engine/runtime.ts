@@ -25,7 +25,7 @@ export async function createRuntime(wasm: WebAssembly.Module, maxHeapBytes = MAX
     printErr() {},
     instantiateWasm(imports, done) {
       memory = importedMemory(imports);
-      capGrowth(memory, maxHeapBytes);
+      watchGrowth(memory, maxHeapBytes);
       const instance = new WebAssembly.Instance(wasm, imports);
       done(instance, wasm);
       return instance.exports;
@@ -44,13 +44,21 @@ function importedMemory(imports: WebAssembly.Imports): WebAssembly.Memory {
   throw new Error('the WebAssembly file of onnxruntime-web imports no memory: was the package changed?');
 }
 
-/** Refuses growth beyond the cap; malloc then answers 0, which is an ordinary out-of-memory error. */
-function capGrowth(memory: WebAssembly.Memory, maxHeapBytes: number): void {
+/**
+ * Refuses growth beyond the cap; malloc then answers 0, which is an ordinary out-of-memory error. Remembers the buffer:
+ * V8 freezes that of a shared memory anew each time it is asked for, and the glue asks whenever it reads a word.
+ */
+function watchGrowth(memory: WebAssembly.Memory, maxHeapBytes: number): void {
   const grow = memory.grow.bind(memory);
+  const read = (): ArrayBuffer => Reflect.get(WebAssembly.Memory.prototype, 'buffer', memory);
+  let buffer = read();
+  Object.defineProperty(memory, 'buffer', { get: () => buffer });
   Object.defineProperty(memory, 'grow', {
     value: (pages: number) => {
-      if (memory.buffer.byteLength + pages * PAGE > maxHeapBytes) throw new RangeError('the heap is at its cap');
-      return grow(pages);
+      if (buffer.byteLength + pages * PAGE > maxHeapBytes) throw new RangeError('the heap is at its cap');
+      const before = grow(pages);
+      buffer = read();
+      return before;
     },
   });
 }
@@ -61,6 +69,7 @@ export class OrtRuntime {
   readonly #memory: WebAssembly.Memory;
   #bytes: Uint8Array;
   #words: Int32Array;
+  #floats: Float32Array;
   #doubles: Float64Array;
   #aborted = '';
 
@@ -69,10 +78,11 @@ export class OrtRuntime {
     this.#memory = memory;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#words = new Int32Array(memory.buffer);
+    this.#floats = new Float32Array(memory.buffer);
     this.#doubles = new Float64Array(memory.buffer);
   }
 
-  /** The heap as bytes, 32-bit words and doubles. malloc and ONNX Runtime replace them: never keep them. */
+  /** The heap as bytes, 32-bit words, floats and doubles. malloc and ONNX Runtime replace them: never keep them. */
   get bytes(): Uint8Array {
     if (this.#bytes.buffer !== this.#memory.buffer) this.#look();
     return this.#bytes;
@@ -81,6 +91,11 @@ export class OrtRuntime {
   get words(): Int32Array {
     if (this.#words.buffer !== this.#memory.buffer) this.#look();
     return this.#words;
+  }
+
+  get floats(): Float32Array {
+    if (this.#floats.buffer !== this.#memory.buffer) this.#look();
+    return this.#floats;
   }
 
   get doubles(): Float64Array {
@@ -92,6 +107,7 @@ export class OrtRuntime {
     const { buffer } = this.#memory;
     this.#bytes = new Uint8Array(buffer);
     this.#words = new Int32Array(buffer);
+    this.#floats = new Float32Array(buffer);
     this.#doubles = new Float64Array(buffer);
   }
 

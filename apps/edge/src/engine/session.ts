@@ -2,8 +2,9 @@
 import { ORT_CODE, OrtError } from './errors.ts';
 import type { Pointer } from './module.ts';
 import type { OrtRuntime } from './runtime.ts';
-import type { Feeds, Outputs, Tensor } from './tensor.ts';
+import type { Feeds, Outputs, Tensor, TensorType } from './tensor.ts';
 import { copyTensor, elementCount, TYPE_CODE, typeName } from './tensor.ts';
+import { HeapTexts } from './texts.ts';
 
 /** An input or output of a graph; a symbolic dimension is its name. */
 export interface ValueInfo {
@@ -14,17 +15,18 @@ export interface ValueInfo {
 
 const POINTER = 4;
 const STRING = TYPE_CODE.string;
+const FLOAT = TYPE_CODE.float32;
 const ON_CPU = 1;
-/** Larger inputs are placed anew for each run: their copying costs more than that, and the heap is small. */
+/** Larger tensors are placed anew for each run: their copying costs more than that, and the heap is small. */
 const MAX_PLACE_BYTES = 1024;
-/** Tensors of single texts that a session keeps, some 200 bytes each; longer texts are seldom seen twice. */
-const MAX_KEPT_TEXTS = 256;
-const MAX_KEPT_LENGTH = 64;
+/** Numbers that a loop copies sooner than a call does. */
+const MAX_FEW = 64;
 
 type NumericTensor = Exclude<Tensor, { type: 'string' }>;
 
-/** Where an input of one shape lies in the heap. */
+/** Where an input or output of one shape lies in the heap. */
 interface Place {
+  type: TensorType;
   dims: readonly number[];
   data: Pointer;
   handle: Pointer;
@@ -37,6 +39,15 @@ interface Temporary {
 }
 
 const NO_INPUT: ValueInfo = { name: '', type: '', shape: [] };
+/** No tensor's dimensions. */
+const NEVER: readonly number[] = [-1];
+
+/** Not by assignment: an output may be called "__proto__". */
+function named(outputs: readonly ValueInfo[], read: (info: ValueInfo, index: number) => Tensor): Outputs {
+  const [only, ...more] = outputs;
+  if (only && more.length === 0) return { [only.name]: read(only, 0) };
+  return Object.fromEntries(outputs.map((info, i) => [info.name, read(info, i)]));
+}
 
 function sameDims(a: readonly number[], b: readonly number[]): boolean {
   if (a.length !== b.length) return false;
@@ -56,9 +67,13 @@ export class OrtSession {
   readonly #lists: Pointer;
   /** Of the inputs, by index. */
   readonly #places: (Place | undefined)[] = [];
-  /** Of the inputs, by index: tensors [1,1] by their text. They repeat from request to request. */
-  readonly #texts: (Map<string, Pointer> | undefined)[] = [];
-  #keptTexts = 0;
+  readonly #texts: HeapTexts;
+  /** Of the last run's inputs. */
+  readonly #dims: (readonly number[])[] = [];
+  /** For the outputs of runs with inputs of these dimensions, once they have come twice. */
+  #answers: Place[] | undefined;
+  /** The same dimensions gave outputs of other ones: such a model's have no place. */
+  #varies = false;
   /** Handles of the run's inputs, and the tensors among them whose numbers are yet to be copied to their places. */
   readonly #handles: Int32Array;
   readonly #pending: (NumericTensor | undefined)[] = [];
@@ -75,6 +90,7 @@ export class OrtSession {
     for (let i = 0; i < inputs + outputs; i++) (i < inputs ? this.inputs : this.outputs).push(this.#describe(i, out));
     this.#lists = runtime.malloc(POINTER * this.#names.length * 2);
     this.#handles = new Int32Array(inputs);
+    this.#texts = new HeapTexts(runtime);
     runtime.words.set(this.#names, this.#lists / POINTER);
   }
 
@@ -87,8 +103,8 @@ export class OrtSession {
     return this.runtime.guard(() => {
       const temporary: Temporary = { memory: [], tensors: [] };
       try {
-        this.#placeInputs(feeds, temporary);
-        return this.#compute(temporary);
+        const again = this.#placeInputs(feeds, temporary);
+        return this.#compute(temporary, again);
       } finally {
         const m = this.runtime.module;
         if (!this.runtime.aborted) {
@@ -99,20 +115,57 @@ export class OrtSession {
     });
   }
 
-  #compute({ tensors }: Temporary): Outputs {
+  /** `again`: the inputs have the dimensions of the last run's. */
+  #compute(temporary: Temporary, again: boolean): Outputs {
     const { runtime, outputs } = this;
+    const answers = this.#answers;
     const [inputCount, count] = [this.#handles.length, outputs.length];
     const inputsAt = this.#lists + POINTER * (inputCount + count);
     const outputsAt = inputsAt + POINTER * inputCount;
     runtime.words.set(this.#handles, inputsAt / POINTER);
-    runtime.words.fill(0, outputsAt / POINTER, outputsAt / POINTER + count);
+    for (let i = 0; i < count; i++) runtime.words[outputsAt / POINTER + i] = answers?.[i]?.handle ?? 0;
     const names = this.#lists + POINTER * inputCount;
     const m = runtime.module;
     const status = m._OrtRun(this.#handle, this.#lists, inputsAt, inputCount, names, count, outputsAt, 0);
-    const made = Array.from(runtime.words.subarray(outputsAt / POINTER, outputsAt / POINTER + count));
-    for (const tensor of made) if (tensor) tensors.push(tensor);
+    if (status && answers) {
+      // The outputs' dimensions depend on more than the inputs', or something else is wrong, which comes again.
+      this.#dropAnswers();
+      const read = this.#compute(temporary, false);
+      this.#varies = true;
+      return read;
+    }
+    if (answers) return named(outputs, (_, i) => this.#copy(answers[i] as Place));
+    const made: Pointer[] = [];
+    for (let i = 0; i < count; i++) made.push(runtime.words[outputsAt / POINTER + i] ?? 0);
+    for (const tensor of made) if (tensor) temporary.tensors.push(tensor);
     if (status) runtime.fail('cannot run the model');
-    return Object.fromEntries(outputs.map((info, i) => [info.name, this.#read(made[i] ?? 0, info)]));
+    const read = named(outputs, (info, i) => this.#read(made[i] ?? 0, info));
+    if (again && !this.#varies) this.#answers = this.#placeAnswers(read);
+    return read;
+  }
+
+  /** Places for outputs like these, if all of them are small numbers. */
+  #placeAnswers(read: Outputs): Place[] | undefined {
+    const tensors: NumericTensor[] = [];
+    for (const { name } of this.outputs) {
+      const tensor = read[name];
+      if (!tensor || tensor.type === 'string' || tensor.data.length === 0) return undefined;
+      if (tensor.data.byteLength > MAX_PLACE_BYTES) return undefined;
+      tensors.push(tensor);
+    }
+    const places: Place[] = [];
+    try {
+      for (const tensor of tensors) places.push(this.#newPlace('an output', tensor));
+      return places;
+    } catch {
+      for (const place of places) this.#leave(place); // the heap is full: it goes without, as it did now
+      return undefined;
+    }
+  }
+
+  #dropAnswers(): void {
+    for (const place of this.#answers ?? []) this.#leave(place);
+    this.#answers = undefined;
   }
 
   /** Gives the memory back to the heap (not to the system). Twice is once. */
@@ -123,7 +176,8 @@ export class OrtSession {
     this.runtime.guard(() => {
       const m = this.runtime.module;
       for (const place of this.#places) if (place) this.#leave(place);
-      this.#forgetTexts();
+      this.#dropAnswers();
+      this.#texts.forget();
       for (const name of this.#names) m._OrtFree(name);
       m._free(this.#lists);
       m._OrtReleaseSession(this.#handle);
@@ -148,9 +202,9 @@ export class OrtSession {
     return { name: m.UTF8ToString(name), type: typeName(type), shape };
   }
 
-  /** Puts every input into the heap and its handle into #handles. */
-  #placeInputs(feeds: Feeds, temporary: Temporary): void {
-    if (this.#keptTexts > MAX_KEPT_TEXTS) this.#forgetTexts(); // not later: the run needs its own
+  /** Puts every input into the heap, its handle into #handles. True when all dimensions are those of the last run. */
+  #placeInputs(feeds: Feeds, temporary: Temporary): boolean {
+    let again = true;
     for (let i = 0; i < this.#handles.length; i++) {
       const { name, type } = this.inputs[i] ?? NO_INPUT;
       const tensor = feeds[name];
@@ -159,43 +213,26 @@ export class OrtSession {
         throw new OrtError(`input "${name}": expected ${type}, got ${got}`, ORT_CODE.INVALID_ARGUMENT);
       }
       this.#pending[i] = undefined;
-      if (tensor.type === 'string') this.#handles[i] = this.#textHandle(i, name, tensor, temporary);
-      else if (tensor.data.byteLength <= MAX_PLACE_BYTES) {
+      if (!sameDims(this.#dims[i] ?? NEVER, tensor.dims)) {
+        again = false;
+        this.#dims[i] = [...tensor.dims];
+        this.#dropAnswers();
+      }
+      if (tensor.type !== 'string' && tensor.data.byteLength <= MAX_PLACE_BYTES) {
         this.#handles[i] = this.#placeOf(i, name, tensor).handle;
         this.#pending[i] = tensor;
       } else this.#handles[i] = this.#temporaryHandle(name, tensor, temporary);
     }
     this.#fill();
+    return again;
   }
 
   #temporaryHandle(name: string, tensor: Tensor, temporary: Temporary): Pointer {
+    const { type, dims } = tensor;
     const [data, byteLength] = this.#placeData(tensor, temporary.memory);
-    const handle = this.#createTensor(name, tensor, data, byteLength);
+    const handle = this.#createTensor(`input "${name}"`, { type, dims, data }, byteLength);
     temporary.tensors.push(handle);
     return handle;
-  }
-
-  /** A category comes again: its tensor is kept, as long as there are not too many. ORT does not write to inputs. */
-  #textHandle(index: number, name: string, tensor: Tensor & { type: 'string' }, temporary: Temporary): Pointer {
-    const [text = ''] = tensor.data;
-    if (tensor.data.length !== 1 || tensor.dims.length !== 2 || text.length > MAX_KEPT_LENGTH)
-      return this.#temporaryHandle(name, tensor, temporary);
-    let kept = this.#texts[index];
-    if (!kept) this.#texts[index] = kept = new Map();
-    const known = kept.get(text);
-    if (known !== undefined) return known;
-    const [data, byteLength] = this.#placeData(tensor, temporary.memory);
-    const handle = this.#createTensor(name, tensor, data, byteLength);
-    kept.set(text, handle);
-    this.#keptTexts++;
-    return handle;
-  }
-
-  #forgetTexts(): void {
-    for (const kept of this.#texts)
-      for (const handle of kept?.values() ?? []) this.runtime.module._OrtReleaseTensor(handle);
-    this.#texts.length = 0;
-    this.#keptTexts = 0;
   }
 
   /**
@@ -207,23 +244,32 @@ export class OrtSession {
     if (before && sameDims(before.dims, tensor.dims)) return before;
     if (before) this.#leave(before);
     this.#places[index] = undefined;
-    const { byteLength } = tensor.data;
-    const data = this.runtime.malloc(byteLength);
-    const handle = this.#createTensor(name, tensor, data, byteLength, () => this.runtime.module._free(data));
-    const place = { dims: [...tensor.dims], data, handle };
+    const place = this.#newPlace(`input "${name}"`, tensor);
     this.#places[index] = place;
     return place;
   }
 
+  #newPlace(what: string, { type, dims, data: { byteLength } }: NumericTensor): Place {
+    const data = this.runtime.malloc(byteLength);
+    const place = { type, dims: [...dims], data };
+    try {
+      return { ...place, handle: this.#createTensor(what, place, byteLength) };
+    } catch (error) {
+      this.runtime.module._free(data);
+      throw error;
+    }
+  }
+
   /** After the last malloc, which may have replaced the heap's buffer. */
   #fill(): void {
-    const { doubles, bytes } = this.runtime;
+    const { floats, doubles, bytes } = this.runtime;
     for (let i = 0; i < this.#pending.length; i++) {
       const tensor = this.#pending[i];
       if (!tensor) continue;
       const at = this.#places[i]?.data ?? 0;
-      // No view and no call for each of a hundred columns.
-      if (tensor.type === 'float64' && tensor.data.length === 1) doubles[at / 8] = tensor.data[0] ?? Number.NaN;
+      // Without a view of the data: asking a small array for its buffer moves it.
+      if (tensor.type === 'float64') doubles.set(tensor.data, at / 8);
+      else if (tensor.type === 'float32') floats.set(tensor.data, at / 4);
       else bytes.set(new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength), at);
     }
   }
@@ -233,46 +279,21 @@ export class OrtSession {
     this.runtime.module._free(data);
   }
 
-  #createTensor(name: string, tensor: Tensor, data: Pointer, byteLength: number, undo = () => {}): Pointer {
+  #createTensor(what: string, { type, dims, data }: Omit<Place, 'handle'>, byteLength: number): Pointer {
     const m = this.runtime.module;
-    const dims = m.stackAlloc(4 * tensor.dims.length || 4);
-    tensor.dims.forEach((size, d) => {
-      m.setValue(dims + 4 * d, size, 'i32');
-    });
-    const handle = m._OrtCreateTensor(TYPE_CODE[tensor.type], data, byteLength, dims, tensor.dims.length, ON_CPU);
-    if (handle) return handle;
-    undo();
-    return this.runtime.fail(`input "${name}"`);
+    const at = m.stackAlloc(4 * dims.length || 4);
+    const { words } = this.runtime;
+    for (let d = 0; d < dims.length; d++) words[at / 4 + d] = dims[d] ?? 0;
+    return m._OrtCreateTensor(TYPE_CODE[type], data, byteLength, at, dims.length, ON_CPU) || this.runtime.fail(what);
   }
 
   /** ORT reads numbers in place, so they stay until after the run; strings it copies. */
   #placeData(tensor: Tensor, frees: Pointer[]): [data: Pointer, byteLength: number] {
-    if (tensor.type === 'string') return this.#placeStrings(tensor.data, frees);
+    if (tensor.type === 'string') return this.#texts.place(tensor.data, frees);
     const { buffer, byteOffset, byteLength } = tensor.data;
     const data = this.runtime.malloc(byteLength);
     frees.push(data);
     this.runtime.bytes.set(new Uint8Array(buffer, byteOffset, byteLength), data);
-    return [data, byteLength];
-  }
-
-  /** Columns repeat their values: each distinct string is written once. */
-  #placeStrings(strings: string[], frees: Pointer[]): [data: Pointer, byteLength: number] {
-    const m = this.runtime.module;
-    const byteLength = POINTER * strings.length;
-    const data = this.runtime.malloc(byteLength);
-    frees.push(data);
-    const written = new Map<string, Pointer>();
-    strings.forEach((text, i) => {
-      let pointer = written.get(text);
-      if (pointer === undefined) {
-        const size = m.lengthBytesUTF8(text) + 1;
-        pointer = this.runtime.malloc(size);
-        frees.push(pointer);
-        m.stringToUTF8(text, pointer, size);
-        written.set(text, pointer);
-      }
-      m.setValue(data + POINTER * i, pointer, '*');
-    });
     return [data, byteLength];
   }
 
@@ -281,12 +302,30 @@ export class OrtSession {
     const out = m.stackAlloc(4 * POINTER);
     if (m._OrtGetTensorData(tensor, out, out + 4, out + 8, out + 12)) this.runtime.fail(`output "${info.name}"`);
     const { words } = this.runtime;
-    const [code = 0, data = 0, dimsAt = 0, rank = 0] = words.subarray(out / POINTER, out / POINTER + 4);
-    const dims = Array.from(words.subarray(dimsAt / POINTER, dimsAt / POINTER + rank));
+    const word = (at: Pointer) => words[at / POINTER] ?? 0;
+    const [code, data, dimsAt, rank] = [word(out), word(out + 4), word(out + 8), word(out + 12)];
+    const dims: number[] = [];
+    for (let d = 0; d < rank; d++) dims.push(word(dimsAt + POINTER * d));
     m._OrtFree(dimsAt);
     if (code === STRING) return { type: 'string', dims, data: this.#readStrings(data, elementCount(dims)) };
+    if (code === FLOAT) return { type: 'float32', dims, data: this.#readFloats(data, elementCount(dims)) };
     const copy = copyTensor(this.runtime.bytes, code, data, dims);
     if (!copy) throw new OrtError(`output "${info.name}" is ${typeName(code)}, not carried`, ORT_CODE.INVALID_ARGUMENT);
+    return copy;
+  }
+
+  #copy({ type, dims, data }: Place): Tensor {
+    if (type === 'float32') return { type, dims, data: this.#readFloats(data, elementCount(dims)) };
+    return copyTensor(this.runtime.bytes, TYPE_CODE[type], data, dims) as Tensor;
+  }
+
+  /** Most answers are a few numbers: one array and no view. */
+  #readFloats(data: Pointer, size: number): Float32Array<ArrayBuffer> {
+    const { floats } = this.runtime;
+    const at = data / 4;
+    if (size > MAX_FEW) return floats.slice(at, at + size) as Float32Array<ArrayBuffer>;
+    const copy = new Float32Array(size);
+    for (let i = 0; i < size; i++) copy[i] = floats[at + i] ?? Number.NaN;
     return copy;
   }
 

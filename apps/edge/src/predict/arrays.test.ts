@@ -1,12 +1,12 @@
 /** Tensors and tokens in instances: what is read, what is refused and where, and that a thousand images are fast. */
 import { describe, expect, test } from 'vitest';
 import { binaryManifest } from '../../test/manifests.ts';
-import type { Manifest } from '../contract.ts';
+import type { ColumnInput, Manifest } from '../contract.ts';
 import type { Feeds } from '../engine/tensor.ts';
 import { PredictError, parseInstances, predict } from './index.ts';
 
 const some = new Uint8Array(1);
-function manifestOf(input: Manifest['inputs'][number], column: Partial<Manifest['columns'][number]>): Manifest {
+function manifestOf(input: ColumnInput, column: Partial<Manifest['columns'][number]>): Manifest {
   const kind = input.type === 'float32' ? ('TENSOR' as const) : ('TOKENS' as const);
   return binaryManifest(some, { columns: [{ name: input.column, kind, used: true, ...column }], inputs: [input] });
 }

@@ -36,6 +36,7 @@ export function predict(
 ): Prediction[] {
   const started = performance.now();
   const feeds = readForRun(manifest, instances, limits);
+  if (instances.length === 1) return toPredictions(manifest, session.run(feeds));
   const step = Math.min(instancesPerRun(feeds), computeMs ? ROWS_PER_LOOK : Number.POSITIVE_INFINITY);
   if (instances.length <= step) return toPredictions(manifest, session.run(feeds));
   const predictions: Prediction[] = [];

@@ -1,30 +1,33 @@
 /** Instances (JSON objects by column name) -> the tensors of a model's inputs. Knows no model, only its manifest. */
-import type { Manifest, ManifestInput } from '../contract.ts';
+import { columnInputs, type Manifest, type ManifestInput } from '../contract.ts';
 import type { Feeds, Tensor } from '../engine/tensor.ts';
 import { type ArrayReader, BadArray, tensorReader, tokensReader } from './arrays.ts';
-import { BadCell, type NumberReader, numberReader, type TextReader, textReader } from './cells.ts';
+import { BadCell, numberReader, textReader } from './cells.ts';
 import { fieldPath, PredictError, quote } from './errors.ts';
 import { nearestName } from './nearest.ts';
 
 /** A row by column name, as JSON gives it. */
 export type Instance = Readonly<Record<string, unknown>>;
 
-type InputReader = { input: string; column: string } & (
-  | { type: 'double'; read: NumberReader }
-  | { type: 'string'; read: TextReader }
-  | { type: 'float32'; shape: readonly number[]; read: ArrayReader<Float32Array> }
-  | { type: 'int32'; length: number; read: ArrayReader<Int32Array> }
+/** How one column's cells are read. */
+interface CellReader<T> {
+  column: string;
+  read: (value: unknown) => T | BadCell;
+}
+type InputReader = { input: string } & (
+  | { type: 'double'; cells: CellReader<number>[] }
+  | { type: 'string'; cells: CellReader<string>[] }
+  | { type: 'float32'; column: string; shape: readonly number[]; read: ArrayReader<Float32Array> }
+  | { type: 'int32'; column: string; length: number; read: ArrayReader<Int32Array> }
 );
 interface Plan {
   /** All columns of the dataset and the target: a client may send whole rows. */
   accepted: ReadonlySet<string>;
+  /** How many columns the model reads. */
+  used: number;
   readers: InputReader[];
   /** For one row of scalars: its tensors, used again and again. */
-  row: RowFeeds | undefined;
-}
-interface RowFeeds {
-  feeds: Feeds;
-  cells: { reader: InputReader & { type: 'double' | 'string' }; tensor: Tensor & { type: 'float64' | 'string' } }[];
+  row: Feeds | undefined;
 }
 
 /** Manifests are immutable and serve many requests: their look-up tables are made once. */
@@ -48,9 +51,10 @@ export function parseInstances(
   { textLength = Number.POSITIVE_INFINITY }: ParseLimits = {},
 ): Feeds {
   const plan = planFor(manifest);
-  refuseUnknownColumns(plan, manifest, instances);
   // Entries, not assignments: an input may be called "__proto__".
-  return Object.fromEntries(plan.readers.map((reader) => [reader.input, readInput(reader, instances, textLength)]));
+  return read(plan, manifest, instances, () =>
+    Object.fromEntries(plan.readers.map((reader) => [reader.input, readInput(reader, instances, textLength)])),
+  );
 }
 
 /**
@@ -59,16 +63,31 @@ export function parseInstances(
  */
 export function readForRun(manifest: Manifest, instances: readonly Instance[], limits: ParseLimits = {}): Feeds {
   const plan = planFor(manifest);
-  if (instances.length !== 1 || !plan.row) return parseInstances(manifest, instances, limits);
-  refuseUnknownColumns(plan, manifest, instances);
-  const { feeds, cells } = plan.row;
-  for (const { reader, tensor } of cells) {
-    const value = cell(instances, 0, reader.column, limits.textLength);
-    const read = reader.read(value);
-    if (read instanceof BadCell) throw invalid(0, reader.column, read, value);
-    tensor.data[0] = read;
+  const { row } = plan;
+  if (instances.length !== 1 || !row) return parseInstances(manifest, instances, limits);
+  return read(plan, manifest, instances, () => {
+    for (const reader of plan.readers) {
+      const data = row[reader.input]?.data;
+      if (reader.type === 'double') fill(reader.cells, data as Float64Array, instances, limits.textLength);
+      else if (reader.type === 'string') fill(reader.cells, data as string[], instances, limits.textLength);
+    }
+    return row;
+  });
+}
+
+/**
+ * Reads rows whose names are known. A row of as many columns as the model reads has all of them, or reading it fails:
+ * then a wrong name is the better thing to say.
+ */
+function read(plan: Plan, manifest: Manifest, instances: readonly Instance[], cells: () => Feeds): Feeds {
+  if (!instances.every((instance) => Object.keys(instance).length === plan.used))
+    refuseUnknownColumns(plan, manifest, instances);
+  try {
+    return cells();
+  } catch (error) {
+    refuseUnknownColumns(plan, manifest, instances);
+    throw error;
   }
-  return feeds;
 }
 
 function planFor(manifest: Manifest): Plan {
@@ -79,33 +98,40 @@ function planFor(manifest: Manifest): Plan {
   return plan;
 }
 
-function rowFeeds(readers: readonly InputReader[]): RowFeeds | undefined {
-  const cells: RowFeeds['cells'] = [];
-  const dims = [1, 1];
-  for (const reader of readers) {
-    if (reader.type === 'double') cells.push({ reader, tensor: { type: 'float64', dims, data: new Float64Array(1) } });
-    else if (reader.type === 'string') cells.push({ reader, tensor: { type: 'string', dims, data: [''] } });
-    else return undefined;
+function rowFeeds(readers: readonly InputReader[]): Feeds | undefined {
+  const feeds: [string, Tensor][] = [];
+  for (const { input, ...reader } of readers) {
+    if (reader.type !== 'double' && reader.type !== 'string') return undefined;
+    const dims = [1, reader.cells.length];
+    if (reader.type === 'string') feeds.push([input, { type: 'string', dims, data: reader.cells.map(() => '') }]);
+    else feeds.push([input, { type: 'float64', dims, data: new Float64Array(reader.cells.length) }]);
   }
-  return { cells, feeds: Object.fromEntries(cells.map(({ reader, tensor }) => [reader.input, tensor])) };
+  return Object.fromEntries(feeds);
 }
 
 function readInput(reader: InputReader, instances: readonly Instance[], textLength: number): Tensor {
-  const { column } = reader;
-  const dims = [instances.length, 1];
   switch (reader.type) {
-    case 'double':
-      return { type: 'float64', dims, data: readNumbers(column, reader.read, instances, textLength) };
-    case 'string':
-      return { type: 'string', dims, data: readTexts(column, reader.read, instances, textLength) };
+    case 'double': {
+      const width = reader.cells.length;
+      const data = new Float64Array(instances.length * width);
+      fill(reader.cells, data, instances, textLength);
+      return { type: 'float64', dims: [instances.length, width], data };
+    }
+    case 'string': {
+      const width = reader.cells.length;
+      const data = new Array<string>(instances.length * width);
+      fill(reader.cells, data, instances, textLength);
+      return { type: 'string', dims: [instances.length, width], data };
+    }
     case 'float32': {
       const width = reader.shape.reduce((product, dim) => product * dim, 1);
       const data = new Float32Array(instances.length * width);
-      readArrays(column, reader.read, instances, (i) => data.subarray(i * width, (i + 1) * width));
+      readArrays(reader.column, reader.read, instances, (i) => data.subarray(i * width, (i + 1) * width));
       return { type: 'float32', dims: [instances.length, ...reader.shape], data };
     }
     case 'int32': {
       // Room for the longest that came: whoever is longer than the model reads is refused while it is read.
+      const { column } = reader;
       const longest = instances.reduce((max, _, i) => Math.max(max, lengthOf(cell(instances, i, column))), 1);
       const length = Math.min(reader.length, longest);
       const data = new Int32Array(instances.length * length).fill(-1);
@@ -119,11 +145,13 @@ function readInput(reader: InputReader, instances: readonly Instance[], textLeng
 function planOf(manifest: Manifest): Plan {
   const missing = new Set(['', ...manifest.missingValues]);
   const readers = manifest.inputs.map((input) => readerOf(manifest, input, missing));
-  const read = new Set(readers.map((reader) => reader.column));
-  for (const { name, used } of manifest.columns)
-    if (used && !read.has(name)) throw new Error(`manifest: column "${name}" is used, but no input reads it`);
+  const columns = columnInputs(manifest).map(({ column }) => column);
+  const used = new Set(columns);
+  if (used.size < columns.length) throw new Error('manifest: two inputs read the same column');
+  for (const { name, used: reads } of manifest.columns)
+    if (reads && !used.has(name)) throw new Error(`manifest: column "${name}" is used, but no input reads it`);
   const accepted = new Set([...manifest.columns.map((c) => c.name), manifest.target]);
-  return { accepted, readers, row: rowFeeds(readers) };
+  return { accepted, used: used.size, readers, row: rowFeeds(readers) };
 }
 
 function refuseUnknownColumns(plan: Plan, manifest: Manifest, instances: readonly Instance[]): void {
@@ -141,46 +169,52 @@ function refuseUnknownColumns(plan: Plan, manifest: Manifest, instances: readonl
 }
 
 function readerOf(manifest: Manifest, from: ManifestInput, missing: ReadonlySet<string>): InputReader {
-  const { name: input, column } = from;
-  const described = manifest.columns.find((c) => c.name === column);
-  if (!described?.used) throw new Error(`manifest: input "${input}" reads "${column}", which is not a used column`);
-  switch (from.type) {
+  const { name: input, type } = from;
+  const described = (column: string) => {
+    const found = manifest.columns.find((c) => c.name === column);
+    if (found?.used) return found;
+    throw new Error(`manifest: input "${input}" reads "${column}", which is not a used column`);
+  };
+  const columns = 'columns' in from ? from.columns : [from.column];
+  const [column = ''] = columns;
+  switch (type) {
     case 'float32':
-      return { input, column, type: from.type, shape: from.shape, read: tensorReader(from.shape) };
+      described(column);
+      return { input, column, type, shape: from.shape, read: tensorReader(from.shape) };
     case 'int32':
-      return { input, column, type: from.type, length: from.length, read: tokensReader(from.length) };
+      described(column);
+      return { input, column, type, length: from.length, read: tokensReader(from.length) };
     case 'double':
-      return { input, column, type: from.type, read: numberReader(described, missing) };
+      return {
+        input,
+        type,
+        cells: columns.map((name) => ({ column: name, read: numberReader(described(name), missing) })),
+      };
     case 'string':
-      return { input, column, type: from.type, read: textReader(described, missing) };
+      return {
+        input,
+        type,
+        cells: columns.map((name) => ({ column: name, read: textReader(described(name), missing) })),
+      };
   }
 }
 
-function readNumbers(
-  column: string,
-  read: NumberReader,
+/** Reads columns side by side into [N,columns]. */
+function fill<T>(
+  cells: readonly CellReader<T>[],
+  to: { [index: number]: T },
   instances: readonly Instance[],
-  textLength: number,
-): Float64Array {
-  const data = new Float64Array(instances.length);
-  for (let i = 0; i < data.length; i++) {
-    const value = cell(instances, i, column, textLength);
-    const number = read(value);
-    if (number instanceof BadCell) throw invalid(i, column, number, value);
-    data[i] = number;
+  textLength: number | undefined,
+): void {
+  for (let c = 0; c < cells.length; c++) {
+    const { column, read } = cells[c] as CellReader<T>;
+    for (let i = 0; i < instances.length; i++) {
+      const value = cell(instances, i, column, textLength);
+      const taken = read(value);
+      if (taken instanceof BadCell) throw invalid(i, column, taken, value);
+      to[i * cells.length + c] = taken;
+    }
   }
-  return data;
-}
-
-function readTexts(column: string, read: TextReader, instances: readonly Instance[], textLength: number): string[] {
-  const data = new Array<string>(instances.length);
-  for (let i = 0; i < data.length; i++) {
-    const value = cell(instances, i, column, textLength);
-    const text = read(value);
-    if (text instanceof BadCell) throw invalid(i, column, text, value);
-    data[i] = text;
-  }
-  return data;
 }
 
 function readArrays<T>(

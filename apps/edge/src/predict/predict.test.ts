@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { binaryManifest, regressionManifest } from '../../test/manifests.ts';
 import { binaryModel, regressionModel } from '../../test/models.ts';
-import type { Manifest } from '../contract.ts';
+import { columnInputs, type Manifest } from '../contract.ts';
 import type { OrtSession, Outputs } from '../engine/index.ts';
 import { nodeRuntime } from '../engine/node.ts';
 import { type Instance, PredictError, parseInstances, predict, toPredictions } from './index.ts';
@@ -60,9 +60,62 @@ describe('columns', () => {
     expect(refusal([{ age: 1, sex: 'male', constructor: 1 }]).code).toBe('UNKNOWN_COLUMN');
     const odd = binaryManifest(model, {
       columns: manifest.columns.map((c) => (c.name === 'sex' ? { ...c, name: 'constructor' } : c)),
-      inputs: manifest.inputs.map((i) => (i.column === 'sex' ? { ...i, column: 'constructor' } : i)),
+      inputs: columnInputs(manifest).map((i) => (i.column === 'sex' ? { ...i, column: 'constructor' } : i)),
     });
     expect(refusal([{ age: 1 }], odd)).toMatchObject({ code: 'MISSING_COLUMN', field: 'instances[0].constructor' });
+  });
+
+  test('columns side by side in one input are read as each in its own', () => {
+    const [age, sex, fare, port] = ['age', 'sex', 'fare', 'port'];
+    const kindOf = (name: string) => (name === sex || name === port ? ('CATEGORICAL' as const) : ('NUMERIC' as const));
+    const columns = [age, sex, fare, port].map((name) => ({ name, kind: kindOf(name), used: true }));
+    const narrow = binaryManifest(model, {
+      columns,
+      inputs: columns.map(({ name, kind }) => ({ name, column: name, type: kind === 'NUMERIC' ? 'double' : 'string' })),
+    });
+    const wide = binaryManifest(model, {
+      columns,
+      inputs: [
+        { name: 'texts', columns: [port, sex], type: 'string' },
+        { name: 'numbers', columns: [age, fare], type: 'double' },
+      ],
+    });
+    const cell = fc.oneof(fc.double(), fc.string(), fc.constant(null), fc.boolean());
+    const row = fc.record({ age: cell, sex: cell, fare: cell, port: cell, survived: cell }, { requiredKeys: [] });
+    const read = (of: Manifest, rows: Instance[]) => {
+      try {
+        const feeds = parseInstances(of, rows);
+        const numbers = feeds.numbers?.data ?? rows.flatMap((_, i) => [feeds.age?.data[i], feeds.fare?.data[i]]);
+        const texts = feeds.texts?.data ?? rows.flatMap((_, i) => [feeds.port?.data[i], feeds.sex?.data[i]]);
+        return { numbers: Array.from(numbers, Number), texts: Array.from(texts, String) };
+      } catch (error) {
+        return error instanceof PredictError ? error.code : error;
+      }
+    };
+    // Which of several faults is named depends on the order of the inputs.
+    const one = fc.array(row, { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(one, (rows) => {
+        const [of, by] = [read(wide, rows), read(narrow, rows)];
+        if (typeof of === 'string' || typeof by === 'string') expect(typeof of).toBe(typeof by);
+        else expect(of).toEqual(by);
+      }),
+    );
+    const feeds = parseInstances(wide, [
+      { age: 1, sex: 'm', fare: null, port: 'S' },
+      { age: 2, sex: 'f', fare: 7, port: '?' },
+    ]);
+    expect(feeds).toEqual({
+      texts: { type: 'string', dims: [2, 2], data: ['S', 'm', '', 'f'] },
+      numbers: { type: 'float64', dims: [2, 2], data: Float64Array.of(1, Number.NaN, 2, 7) },
+    });
+  });
+
+  test('a wrong name is told before what else is wrong', () => {
+    expect(refusal([{ age: 'old', sexx: 'male' }])).toMatchObject({
+      code: 'UNKNOWN_COLUMN',
+      field: 'instances[0].sexx',
+    });
   });
 
   test('a name that is no identifier is quoted in the path', () => {

@@ -20,8 +20,9 @@ export function toPredictions(manifest: Manifest, outputs: Outputs, first = 0): 
 }
 
 function refuseNotFinite(data: Float32Array, width: number, first: number): void {
-  const at = data.findIndex((value) => !Number.isFinite(value));
-  if (at === -1) return;
+  let at = 0;
+  while (at < data.length && Number.isFinite(data[at])) at++;
+  if (at === data.length) return;
   const field = fieldPath(first + Math.floor(at / width));
   throw new PredictError('NOT_FINITE', field, `the model's answer is ${data[at]}: a value is out of range`);
 }
@@ -34,27 +35,36 @@ function classPredictions(manifest: Manifest, data: Float32Array, dims: readonly
       `expected probabilities of [N,${width}], got [${dims}]: the manifest's classes do not fit the model`,
     );
   const decide = decision(manifest, classes);
-  return Array.from({ length: data.length / width }, (_, i) => {
-    const row = data.subarray(i * width, (i + 1) * width);
-    const winner = decide(row);
-    const probabilities = Object.fromEntries(classes.map((name, c) => [name, row[c] ?? 0]));
-    return { label: classes[winner] ?? '', score: row[winner] ?? 0, probabilities };
-  });
+  const predictions: ClassPrediction[] = [];
+  for (let at = 0; at < data.length; at += width) {
+    const winner = decide(data, at);
+    const probabilities: Record<string, number> = {};
+    for (let c = 0; c < width; c++) put(probabilities, classes[c] ?? '', data[at + c] ?? 0);
+    predictions.push({ label: classes[winner] ?? '', score: data[at + winner] ?? 0, probabilities });
+  }
+  return predictions;
 }
 
-/** Probabilities of one row -> index of the label. */
-function decision(manifest: Manifest, classes: string[]): (row: Float32Array) => number {
+/** Assigning would not do for a class of that name. */
+function put(to: Record<string, number>, name: string, value: number): void {
+  if (name === '__proto__')
+    Object.defineProperty(to, name, { value, enumerable: true, writable: true, configurable: true });
+  else to[name] = value;
+}
+
+/** The probabilities of the row that begins at `at` -> index of the label. */
+function decision(manifest: Manifest, classes: string[]): (data: Float32Array, at: number) => number {
   const { threshold, positiveClass } = manifest;
-  if (threshold === null) return argmax;
+  if (threshold === null) return (data, at) => argmax(data, at, classes.length);
   const positive = positiveClass === null ? -1 : classes.indexOf(positiveClass);
   if (positive === -1 || classes.length !== 2)
     throw new Error('manifest: a threshold needs two classes and one of them as positiveClass');
-  return (row) => ((row[positive] ?? 0) >= threshold ? positive : 1 - positive);
+  return (data, at) => ((data[at + positive] ?? 0) >= threshold ? positive : 1 - positive);
 }
 
 /** The first of the largest. */
-function argmax(row: Float32Array): number {
+function argmax(data: Float32Array, at: number, width: number): number {
   let best = 0;
-  for (let i = 1; i < row.length; i++) if ((row[i] ?? 0) > (row[best] ?? 0)) best = i;
+  for (let i = 1; i < width; i++) if ((data[at + i] ?? 0) > (data[at + best] ?? 0)) best = i;
   return best;
 }

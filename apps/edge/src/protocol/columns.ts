@@ -2,7 +2,7 @@
  * Models of columns behind the Open Inference Protocol: tensors by column name -> instances, predictions -> tensors.
  * So a request in tensors takes the same way through predict as one in rows.
  */
-import { MAX_INSTANCES, type Manifest, type Prediction } from '../contract.ts';
+import { type ColumnInput, columnInputs, MAX_INSTANCES, type Manifest, type Prediction } from '../contract.ts';
 import type { Tensor } from '../engine/index.ts';
 import { refuse } from '../errors.ts';
 import type { Instance } from '../predict/index.ts';
@@ -24,14 +24,15 @@ type CellOf = (row: number) => unknown;
 export function instancesOf(manifest: Manifest, tensors: readonly NamedTensor[]): Instance[] {
   const known = [...manifest.columns, { name: manifest.target }];
   const batch = batchOf(tensors);
+  const inputs = columnInputs(manifest);
   const cells = tensors.map(({ name, tensor }): [string, CellOf] => {
     byName('input', known, name);
     if (tensor.dims[0] !== batch)
       throw invalid(name, `expected a batch of ${batch} like the other inputs, got the shape [${tensor.dims}]`);
-    return [name, cellsOf(manifest, name, tensor)];
+    return [name, cellsOf(inputs, name, tensor)];
   });
   const given = new Set(tensors.map(({ name }) => name));
-  const absent = manifest.inputs.find(({ column }) => !given.has(column));
+  const absent = inputs.find(({ column }) => !given.has(column));
   if (absent) throw refuse(400, 'MISSING_INPUT', `the input "${absent.column}" is absent`);
   if (batch < 1 || batch > MAX_INSTANCES)
     throw refuse(400, 'INVALID_TENSOR', `expected a batch of 1 to ${MAX_INSTANCES} instances, got ${batch}`);
@@ -62,10 +63,10 @@ export function outputsOf(manifest: Manifest, predictions: readonly Prediction[]
   ];
 }
 
-function cellsOf(manifest: Manifest, name: string, tensor: Tensor): CellOf {
+function cellsOf(inputs: readonly ColumnInput[], name: string, tensor: Tensor): CellOf {
   const { dims } = tensor;
   const value = (index: number) => element(tensor, index);
-  const input = manifest.inputs.find(({ column }) => column === name);
+  const input = inputs.find(({ column }) => column === name);
   if (!input) return () => null; // an unused column: predict does not look at it
   if (input.type === 'float32' || input.type === 'int32') {
     const fits = input.type === 'int32' ? dims.length === 2 : String(dims.slice(1)) === String(input.shape);

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { answer, answerJson } from '../answer.ts';
 import { readJson } from '../body.ts';
-import { MAX_INSTANCES, type Manifest, type Route } from '../contract.ts';
+import { columnInputs, MAX_INSTANCES, type Manifest, type Route } from '../contract.ts';
 import { refuse } from '../errors.ts';
 import { quote } from '../predict/errors.ts';
 import type { Instance } from '../predict/index.ts';
@@ -102,7 +102,8 @@ function columnsToRows(columns: Record<string, unknown[]>): Instance[] {
 }
 
 /** A row by column name: rows without names are in the order of the used columns. */
-function named({ inputs }: Manifest, row: unknown, i: number): Instance {
+function named(manifest: Manifest, row: unknown, i: number): Instance {
+  const inputs = columnInputs(manifest);
   const columns = inputs.map(({ column }) => column);
   const [only] = inputs;
   // The row of a model with one input may be that input's value: an image, a sequence, a number.

@@ -1,5 +1,5 @@
 /** What a model takes and gives, as tensors by name: its metadata in the Open Inference Protocol. Pure. */
-import type { Datatype, Manifest, ManifestInput, RouteVariant } from '../contract.ts';
+import { type ColumnInput, columnInputs, type Datatype, type Manifest, type RouteVariant } from '../contract.ts';
 import { refuse } from '../errors.ts';
 import { nearestName } from '../predict/nearest.ts';
 
@@ -19,10 +19,10 @@ export interface Signature {
 /** A model of columns has an input per used column, by the column's name: that is what clients know. */
 export function signatureOf(manifest: RouteVariant['manifest']): Signature {
   if ('kind' in manifest) return manifest;
-  return { inputs: manifest.inputs.map(columnSignature), outputs: outputsOf(manifest) };
+  return { inputs: columnInputs(manifest).map(columnSignature), outputs: outputsOf(manifest) };
 }
 
-function columnSignature(input: ManifestInput): TensorSignature {
+function columnSignature(input: ColumnInput): TensorSignature {
   const name = input.column;
   switch (input.type) {
     case 'double':

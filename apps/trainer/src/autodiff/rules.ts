@@ -49,6 +49,7 @@ export const RULES = {
   IsNaN: NONE,
   OneHot: NONE,
   LabelEncoder: NONE,
+  StringConcat: NONE,
 } satisfies Record<OpName, Rule | typeof NONE | typeof MISSING>;
 
 /** Operations that have a gradient rule; the finite-difference check is total over them. */

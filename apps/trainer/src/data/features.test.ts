@@ -39,15 +39,18 @@ async function throughNode(recipe: TableRecipe, of: Table, rows: Uint32Array): P
 
 async function throughEdge(recipe: TableRecipe, of: Table, rows: Uint32Array): Promise<number[][]> {
   const session = (await nodeRuntime()).createSession(onnx(recipe));
-  const dims = [rows.length, 1];
-  const feeds = rawInputs(recipe).map((raw) => {
-    const c = of.columns.find(({ name }) => name === raw.column);
-    if (c?.kind === 'NUMERIC') {
-      const data = Float64Array.from(rows, (row) => c.values[row] ?? Number.NaN);
-      return [raw.name, { type: 'float64' as const, dims, data }] as const;
-    }
-    const data = Array.from(rows, (row) => (c?.kind === 'CATEGORICAL' ? c.dictionary[c.codes[row] ?? -1] : null) ?? '');
-    return [raw.name, { type: 'string' as const, dims, data }] as const;
+  const cell = (name: string, row: number) => {
+    const c = of.columns.find((candidate) => candidate.name === name);
+    if (c?.kind === 'NUMERIC') return c.values[row] ?? Number.NaN;
+    return (c?.kind === 'CATEGORICAL' ? c.dictionary[c.codes[row] ?? -1] : null) ?? '';
+  };
+  const feeds = rawInputs(recipe).map((input) => {
+    const columns = 'columns' in input ? input.columns : [];
+    const cells = Array.from(rows).flatMap((row) => columns.map((name) => cell(name, row)));
+    const dims = [rows.length, columns.length];
+    return input.type === 'double'
+      ? ([input.name, { type: 'float64' as const, dims, data: Float64Array.from(cells, Number) }] as const)
+      : ([input.name, { type: 'string' as const, dims, data: cells.map(String) }] as const);
   });
   const flat = Array.from(session.run(Object.fromEntries(feeds)).features?.data ?? [], Number);
   session.release();
@@ -88,6 +91,36 @@ describe.each([
     ]);
   });
 
+  test('categories alone, which share texts between columns and have the mark that tells columns apart', async () => {
+    const cells = [
+      ['x', '1:x'],
+      ['0:x', 'x'],
+      ['x', ''],
+    ];
+    const of = table(
+      [
+        column(
+          'a',
+          cells.map(([text]) => text ?? ''),
+        ),
+        column(
+          'b',
+          cells.map(([, text]) => text || null),
+        ),
+      ],
+      ['a', 'b', 'a'],
+      ['TRAIN', 'TRAIN', 'TEST'],
+    );
+    const recipe = fitTable(of, rowsOf(of, 'TRAIN'), runSpec(of));
+    expect(rawInputs(recipe)).toEqual([{ name: 'texts', type: 'string', columns: ['a', 'b'] }]);
+    // a: unknown, 0:x, x | b: unknown, 1:x, x
+    expect(await features(recipe, of, Uint32Array.of(0, 1, 2))).toEqual([
+      [0, 0, 1, 0, 1, 0],
+      [0, 1, 0, 0, 0, 1],
+      [0, 0, 1, 1, 0, 0],
+    ]);
+  });
+
   test('columns may be called like outputs and nodes', async () => {
     const odd = table(
       [
@@ -100,11 +133,9 @@ describe.each([
       ['TRAIN', 'TRAIN'],
     );
     const recipe = fitTable(odd, rowsOf(odd, 'TRAIN'), runSpec(odd));
-    expect(rawInputs(recipe).map((raw) => raw.name)).toEqual([
-      'value_column_column',
-      'value_column',
-      'Concat_0',
-      'layer0.bias_column',
+    expect(rawInputs(recipe)).toEqual([
+      { name: 'numbers', type: 'double', columns: ['value', 'value_column'] },
+      { name: 'texts', type: 'string', columns: ['Concat_0', 'layer0.bias'] },
     ]);
     expect(await features(recipe, odd, rowsOf(odd, 'TRAIN'))).toEqual([
       [-1, -1, 0, 1, 0, 0, 1, 0],

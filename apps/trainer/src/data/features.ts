@@ -2,25 +2,19 @@
  * A recipe as ONNX nodes: raw columns in, the network's float32 matrix out. The same nodes prepare the training data
  * (raw-graph.ts runs them) and stand in front of the network in the artifact, so there is nothing to keep in step.
  */
+import type { ManifestInput } from '@anneal/edge/contract';
 import type { GraphBuilder, Value } from '../ir/builder.ts';
 import * as op from '../ir/ops.ts';
-import type { Recipe, TableRecipe, TensorRecipe } from './recipe.ts';
-
-/**
- * A raw column as an ONNX input. double [N,1] with NaN for missing, string [N,1] with "" for missing, float32
- * [N,...shape], or int32 [N,T]: ids with -1 behind the end of the shorter sequences, T at most `length`.
- */
-export type RawInput = {
-  /** Of the ONNX input. */
-  name: string;
-  column: string;
-} & ({ type: 'double' | 'string' } | { type: 'float32'; shape: number[] } | { type: 'int32'; length: number });
+import type { CategoricalFeature, Recipe, TableRecipe, TensorRecipe } from './recipe.ts';
 
 /** Names that the graph needs for itself: its outputs and the networks' weights ("stem.norm.mean"). */
 const RESERVED = /^(?:probabilities|value|features|(?:[A-Za-z_]+\d*\.)+(?:weight|bias|mean|variance))$/;
 
-/** The inputs that a recipe's graph has, in order: an input is named as its column wherever the graph allows. */
-export function rawInputs(recipe: Recipe): RawInput[] {
+/**
+ * The inputs that a recipe's graph has, in order: all numbers in one and all texts in another, or a lone tensor or
+ * sequence, named as its column wherever the graph allows.
+ */
+export function rawInputs(recipe: Recipe): ManifestInput[] {
   if (recipe.kind === 'FEATURES') return tableInputs(recipe);
   const name = RESERVED.test(recipe.name) ? `${recipe.name}_column` : recipe.name;
   const base = { name, column: recipe.name };
@@ -28,14 +22,12 @@ export function rawInputs(recipe: Recipe): RawInput[] {
   return [{ ...base, type: 'int32', length: recipe.maxLength }];
 }
 
-function tableInputs(recipe: TableRecipe): (RawInput & { type: 'double' | 'string' })[] {
-  const columns = [
-    ...recipe.numeric.map(({ name }) => ({ column: name, type: 'double' as const })),
-    ...recipe.categorical.map(({ name }) => ({ column: name, type: 'string' as const })),
+function tableInputs({ numeric, categorical }: TableRecipe): ManifestInput[] {
+  const [numbers, texts] = [numeric.map(({ name }) => name), categorical.map(({ name }) => name)];
+  return [
+    ...(numbers.length > 0 ? [{ name: 'numbers', type: 'double' as const, columns: numbers }] : []),
+    ...(texts.length > 0 ? [{ name: 'texts', type: 'string' as const, columns: texts }] : []),
   ];
-  const names = new Set(columns.map(({ column }) => column));
-  const free = (name: string): string => (names.has(name) ? free(`${name}_column`) : name);
-  return columns.map(({ column, type }) => ({ name: RESERVED.test(column) ? free(column) : column, column, type }));
 }
 
 /** Adds the recipe's inputs and nodes to a graph. Answers what the network reads, [N, ...row]. */
@@ -62,21 +54,18 @@ function buildTensor(x: Value, { shape, channels }: TensorRecipe): Value {
 }
 
 function buildTable(g: GraphBuilder, recipe: TableRecipe): Value {
-  // All inputs first: a column may be called like a node, and the builder then finds the node another name.
-  const raw = tableInputs(recipe).map(({ name, type }) =>
-    g.input(name, type === 'double' ? 'DOUBLE' : 'STRING', ['N', 1]),
-  );
-  const parts: Value[] = [];
-  const numbers = raw.slice(0, recipe.numeric.length);
-  if (numbers.length > 0) parts.push(...buildNumeric(g, concat(numbers), recipe));
-  raw.slice(numbers.length).forEach((text, index) => {
-    parts.push(buildOneHot(text, recipe.categorical[index]?.categories ?? []));
-  });
-  return concat(parts);
+  const { numeric, categorical } = recipe;
+  // All inputs first, as rawInputs has them.
+  const numbers = numeric.length > 0 ? g.input('numbers', 'DOUBLE', ['N', numeric.length]) : null;
+  const texts = categorical.length > 0 ? g.input('texts', 'STRING', ['N', categorical.length]) : null;
+  const parts = numbers ? buildNumeric(g, numbers, recipe) : null;
+  if (texts) return addOneHot(texts, categorical, parts);
+  if (parts) return parts;
+  throw new Error('features: a recipe needs at least one column');
 }
 
 /** All numeric columns at once, x DOUBLE [N,F]: standardised in double, cast last; then the missing-indicators. */
-function buildNumeric(g: GraphBuilder, x: Value, { numeric, clip }: TableRecipe): Value[] {
+function buildNumeric(g: GraphBuilder, x: Value, { numeric, clip }: TableRecipe): Value {
   const constant = (key: 'fill' | 'center' | 'scale') =>
     g.constant(
       'DOUBLE',
@@ -87,20 +76,48 @@ function buildNumeric(g: GraphBuilder, x: Value, { numeric, clip }: TableRecipe)
   const z = op.Div(op.Sub(op.Where(missing, constant('fill'), x), constant('center')), constant('scale'));
   const numbers = op.Cast(clip === null ? z : op.Clip(z, -clip, clip), 'FLOAT');
   const flagged = numeric.flatMap((feature, index) => (feature.indicator ? [index] : []));
-  if (flagged.length === 0) return [numbers];
+  if (flagged.length === 0) return numbers;
   const indicators = op.Gather(op.Cast(missing, 'FLOAT'), g.constant('INT64', [flagged.length], flagged), 1);
-  return [numbers, indicators];
+  return op.Concat([numbers, indicators], 1);
 }
 
-/** text STRING [N,1] -> FLOAT [N, categories + 1]; whatever TRAIN did not have lands in slot 0. */
-function buildOneHot(text: Value, categories: string[]): Value {
-  const slots = categories.map((_, index) => index + 1);
-  const index = op.LabelEncoder(text, { keys: categories, values: slots, fallback: 0 });
-  return op.Squeeze(op.OneHot(index, categories.length + 1, 'FLOAT'), [1]);
+/**
+ * texts STRING [N,columns] -> FLOAT [N, width of parts + slots], one-hot behind the parts; whatever TRAIN did not have
+ * lands in its column's slot 0. One dictionary for all columns, told apart by a prefix: a node for each column would
+ * cost a request more than the network does.
+ */
+function addOneHot(texts: Value, columns: readonly CategoricalFeature[], parts: Value | null): Value {
+  const g = texts.graph;
+  const before = parts ? width(parts) : 0;
+  const [keys, values, firsts]: [string[], number[], number[]] = [[], [], []];
+  let next = before;
+  columns.forEach(({ categories }, c) => {
+    firsts.push(next++);
+    for (const category of categories) {
+      keys.push(`${c}:${category}`);
+      values.push(next++);
+    }
+  });
+  const prefixes = g.constant(
+    'STRING',
+    [1, columns.length],
+    columns.map((_, c) => `${c}:`),
+  );
+  const known = op.LabelEncoder(op.StringConcat(prefixes, texts), { keys, values, fallback: -1 });
+  const slots = op.Max(known, g.constant('INT64', [1, columns.length], firsts));
+  const ones = op.Cast(op.Greater(slots, -1), 'FLOAT');
+  return op.ScatterElements(parts ? op.Pad(parts, [0, 0], [0, next - before]) : zeros(ones, next), slots, ones, 1);
 }
 
-function concat(parts: Value[]): Value {
-  const [only, ...more] = parts;
-  if (!only) throw new Error('features: a recipe needs at least one column');
-  return more.length === 0 ? only : op.Concat(parts, 1);
+/** FLOAT [N,width] for ones [N,columns]. */
+function zeros(ones: Value, width: number): Value {
+  const g = ones.graph;
+  const column = op.Gather(ones, g.constant('INT64', [1], [0]), 1);
+  return op.Mul(column, g.constant('FLOAT', [1, width], new Array<number>(width).fill(0)));
+}
+
+function width(x: Value): number {
+  const [, size] = x.shape;
+  if (typeof size !== 'number') throw new Error('features: a part of unknown width');
+  return size;
 }

@@ -2,11 +2,11 @@
  * A graph of raw columns (the recipe's nodes, or a whole artifact) run over rows of the table by a training engine.
  * Training data and the trainer's side of parity both come from here. Knows no network and no API.
  */
+import type { ManifestInput } from '@anneal/edge/contract';
 import { elementsOf, type Table, type TableColumn } from '../contract.ts';
 import type { Engine, LoadedGraph } from '../engine/index.ts';
 import { JobFailure } from '../failure.ts';
 import type { Tensor } from '../ir/types.ts';
-import type { RawInput } from './features.ts';
 
 /** Rows per run: large enough that a call costs nothing, small enough that string tensors stay small. */
 const ROWS_PER_RUN = 4096;
@@ -16,14 +16,14 @@ const NUMBERS_PER_RUN = 2 ** 17;
 /** A loaded graph; the file is the only thing it was built from. */
 export class RawGraph {
   readonly #graph: LoadedGraph;
-  readonly #inputs: RawInput[];
+  readonly #inputs: ManifestInput[];
 
-  private constructor(graph: LoadedGraph, inputs: RawInput[]) {
+  private constructor(graph: LoadedGraph, inputs: ManifestInput[]) {
     this.#graph = graph;
     this.#inputs = inputs;
   }
 
-  static async open(engine: Engine, onnx: Uint8Array, inputs: RawInput[]): Promise<RawGraph> {
+  static async open(engine: Engine, onnx: Uint8Array, inputs: ManifestInput[]): Promise<RawGraph> {
     return new RawGraph(await engine.graph(onnx), inputs);
   }
 
@@ -47,11 +47,7 @@ export class RawGraph {
   }
 
   async #runOnce(table: Table, rows: Uint32Array): Promise<Float32Array> {
-    const inputs = this.#inputs.map((raw) => {
-      const column = table.columns.find((c) => c.name === raw.column);
-      if (!column) throw new JobFailure('DATA_MISMATCH', `the table has no column "${raw.column}"`);
-      return columnTensor(raw, column, rows);
-    });
+    const inputs = this.#inputs.map((input) => tensorOf(input, table, rows));
     const [output, ...more] = (await this.#graph.run(inputs)).values();
     if (output?.type !== 'FLOAT' || !(output.data instanceof Uint8Array) || more.length > 0)
       throw new Error('a graph of raw columns must have one FLOAT output');
@@ -59,7 +55,7 @@ export class RawGraph {
   }
 }
 
-function rowsPerRun(inputs: RawInput[]): number {
+function rowsPerRun(inputs: ManifestInput[]): number {
   const width = inputs.reduce((sum, raw) => {
     if (raw.type === 'float32') return sum + elementsOf(raw.shape);
     return raw.type === 'int32' ? sum + raw.length : sum;
@@ -67,18 +63,43 @@ function rowsPerRun(inputs: RawInput[]): number {
   return width === 0 ? ROWS_PER_RUN : Math.min(ROWS_PER_RUN, Math.max(1, Math.floor(NUMBERS_PER_RUN / width)));
 }
 
-/** As RawInput says; the kinds of column and input belong together, or the table is not the one that was asked for. */
-function columnTensor(raw: RawInput, column: TableColumn, rows: Uint32Array): Tensor {
+/** As ManifestInput says; the kinds of column and input belong together, or the table is not the one asked for. */
+function tensorOf(input: ManifestInput, table: Table, rows: Uint32Array): Tensor {
+  const columnOf = (name: string) => {
+    const column = table.columns.find((c) => c.name === name);
+    if (!column) throw new JobFailure('DATA_MISMATCH', `the table has no column "${name}"`);
+    return column;
+  };
+  if (input.type === 'float32' || input.type === 'int32') return arrayTensor(input, columnOf(input.column), rows);
+  const columns = ('columns' in input ? input.columns : [input.column]).map(columnOf);
+  const base = { name: input.name, dims: [rows.length, columns.length] };
+  if (input.type === 'string') {
+    const texts = columns.map(textsOf);
+    return { ...base, type: 'STRING', data: Array.from(rows).flatMap((row) => texts.map((textOf) => textOf(row))) };
+  }
+  const numbers = columns.map(numbersOf);
+  const data = new Float64Array(rows.length * numbers.length);
+  for (const [i, row] of rows.entries())
+    for (const [c, numberOf] of numbers.entries()) data[i * numbers.length + c] = numberOf(row);
+  return { ...base, type: 'DOUBLE', data: bytesOf(data) };
+}
+
+/** A row's number, NaN where it is missing. */
+function numbersOf(column: TableColumn): (row: number) => number {
+  if (column.kind !== 'NUMERIC') throw mismatch('double', column);
+  return (row) => column.values[row] ?? Number.NaN;
+}
+
+/** A row's text, "" where it is missing. */
+function textsOf(column: TableColumn): (row: number) => string {
+  if (column.kind !== 'CATEGORICAL' && column.kind !== 'TEXT') throw mismatch('string', column);
+  return (row) => column.dictionary[column.codes[row] ?? -1] ?? '';
+}
+
+type ArrayInput = Extract<ManifestInput, { type: 'float32' | 'int32' }>;
+
+function arrayTensor(raw: ArrayInput, column: TableColumn, rows: Uint32Array): Tensor {
   const { name } = raw;
-  const dims = [rows.length, 1];
-  if (raw.type === 'double' && column.kind === 'NUMERIC') {
-    const values = Float64Array.from(rows, (row) => column.values[row] ?? Number.NaN);
-    return { name, type: 'DOUBLE', dims, data: bytesOf(values) };
-  }
-  if (raw.type === 'string' && (column.kind === 'CATEGORICAL' || column.kind === 'TEXT')) {
-    const data = Array.from(rows, (row) => column.dictionary[column.codes[row] ?? -1] ?? '');
-    return { name, type: 'STRING', dims, data };
-  }
   if (raw.type === 'float32' && column.kind === 'TENSOR') {
     const size = elementsOf(raw.shape);
     const values = new Float32Array(rows.length * size);
@@ -91,10 +112,11 @@ function columnTensor(raw: RawInput, column: TableColumn, rows: Uint32Array): Te
       ids.set(column.values.subarray(column.offsets[row], column.offsets[row + 1]), i * raw.length);
     return { name, type: 'INT32', dims: [rows.length, raw.length], data: bytesOf(ids) };
   }
-  throw new JobFailure(
-    'DATA_MISMATCH',
-    `the table's column "${raw.column}" is ${column.kind}: it cannot be ${raw.type}`,
-  );
+  throw mismatch(raw.type, column);
+}
+
+function mismatch(type: string, { name, kind }: TableColumn): JobFailure {
+  return new JobFailure('DATA_MISMATCH', `the table's column "${name}" is ${kind}: it cannot be ${type}`);
 }
 
 function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {

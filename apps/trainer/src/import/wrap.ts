@@ -1,5 +1,5 @@
 /**
- * An imported model inside a graph of raw columns, as trained artifacts are: [N,1] DOUBLE inputs with NaN for missing
+ * An imported model inside a graph of raw columns, as trained artifacts are: DOUBLE [N,columns] with NaN for missing
  * (or one FLOAT [N,...shape]) in, `probabilities` [N,C] or `value` [N] out. Only operators that mean the same in every
  * opset from 7 on, because the model keeps its own. Pure.
  */
@@ -17,19 +17,12 @@ const DATA_TYPE: Readonly<Record<string, DataType>> = {
 /** The wrapped model and the inputs that the manifest names. */
 export function wrapped(model: Model, plan: Plan): { model: Model; inputs: ManifestInput[] } {
   const columns = plan.columns.filter((column) => column.used);
-  const free = (stem: string): string => (columns.some(({ name }) => name.startsWith(stem)) ? free(`_${stem}`) : stem);
+  const input = inputOf(columns);
+  const free = (stem: string): string => (input.name.startsWith(stem) ? free(`_${stem}`) : stem);
   const [inside, around] = [free('model/'), free('rows/')];
   const inner = prefixed(model.graph, inside);
   const w = new Wrapper(around);
-  const reserved = new Set(['probabilities', 'value']);
-  const names = new Set(columns.map(({ name }) => name));
-  const inputOf = (name: string): string => (names.has(name) || reserved.has(name) ? inputOf(`${name}_column`) : name);
-  const inputs = columns.map(({ name, shape }): ManifestInput => {
-    const base = { name: reserved.has(name) ? inputOf(name) : name, column: name };
-    return shape ? { ...base, type: 'float32', shape } : { ...base, type: 'double' };
-  });
-  const [tensor] = inputs;
-  const read = tensor?.type === 'float32' ? w.tensor(tensor.name, tensor.shape, plan) : w.numbers(inputs, plan);
+  const read = 'columns' in input ? w.numbers(input, plan) : w.tensor(input, plan);
   w.add('Identity', [read], `${inside}${plan.input.name}`);
   const before = w.take();
   w.answer(`${inside}${plan.output.name}`, plan);
@@ -40,13 +33,9 @@ export function wrapped(model: Model, plan: Plan): { model: Model; inputs: Manif
     nodes: [...before, ...inner.nodes, ...after],
     initializers: [...inner.initializers, ...w.constants],
     inputs: [
-      ...inputs.map((input) => ({
-        name: input.name,
-        type:
-          input.type === 'float32'
-            ? { kind: 'TENSOR' as const, type: 'FLOAT' as const, shape: ['N', ...input.shape] }
-            : { kind: 'TENSOR' as const, type: 'DOUBLE' as const, shape: ['N', 1] },
-      })),
+      'columns' in input
+        ? { name: input.name, type: { kind: 'TENSOR', type: 'DOUBLE', shape: ['N', input.columns.length] } }
+        : { name: input.name, type: { kind: 'TENSOR', type: 'FLOAT', shape: ['N', ...input.shape] } },
       ...inner.inputs.filter(({ name }) => name !== `${inside}${plan.input.name}`),
     ],
     outputs: [
@@ -56,7 +45,18 @@ export function wrapped(model: Model, plan: Plan): { model: Model; inputs: Manif
     ],
     values: [],
   };
-  return { model: { ...withStandard(model), irVersion: Math.max(4, model.irVersion), graph }, inputs };
+  return { model: { ...withStandard(model), irVersion: Math.max(4, model.irVersion), graph }, inputs: [input] };
+}
+
+type WideInput = Extract<ManifestInput, { columns: string[] }>;
+type TensorInput = Extract<ManifestInput, { type: 'float32' }>;
+
+/** A lone tensor, or all columns side by side. */
+function inputOf(columns: Plan['columns']): WideInput | TensorInput {
+  const [only] = columns;
+  if (!only?.shape) return { name: 'numbers', columns: columns.map(({ name }) => name), type: 'double' };
+  const name = ['probabilities', 'value'].includes(only.name) ? `${only.name}_column` : only.name;
+  return { name, column: only.name, type: 'float32', shape: only.shape };
 }
 
 /** Nodes and constants around the model. */
@@ -88,18 +88,17 @@ class Wrapper {
   }
 
   /** Columns side by side, standardised in double, cast last. */
-  numbers(inputs: readonly ManifestInput[], { input, mean, scale }: Plan): string {
-    const names = inputs.map(({ name }) => name);
-    let x = this.#append('Concat', names, { axis: { type: 'INT', value: 1n } });
+  numbers({ name, columns }: WideInput, { input, mean, scale }: Plan): string {
+    let x = name;
     if (mean) x = this.#append('Sub', [x, this.#constant('DOUBLE', [mean.length], mean)]);
     if (scale) x = this.#append('Div', [x, this.#constant('DOUBLE', [scale.length], scale)]);
     x = this.#cast(x, typeOf(input.type));
     const tail = input.shape.slice(1);
-    return tail.length === 1 ? x : this.#reshape(x, [-1, ...tail.map((size) => (size === -1 ? inputs.length : size))]);
+    return tail.length === 1 ? x : this.#reshape(x, [-1, ...tail.map((size) => (size === -1 ? columns.length : size))]);
   }
 
   /** One tensor, standardised by all or by index of its first axis. */
-  tensor(name: string, shape: readonly number[], { input, mean, scale }: Plan): string {
+  tensor({ name, shape }: TensorInput, { input, mean, scale }: Plan): string {
     const factors = (values: readonly number[]) =>
       this.#constant('FLOAT', values.length === 1 ? [1] : [values.length, ...shape.slice(1).map(() => 1)], values);
     let x = name;

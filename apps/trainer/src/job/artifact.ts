@@ -4,7 +4,7 @@
  * same bytes.
  */
 import { canonicalRunSpec, type RunSpec } from '../contract.ts';
-import { buildFeatures } from '../data/features.ts';
+import { buildFeatures, rawInputs } from '../data/features.ts';
 import type { Recipe } from '../data/recipe.ts';
 import type { Targets } from '../data/targets.ts';
 import { GraphBuilder } from '../ir/builder.ts';
@@ -46,6 +46,7 @@ export function buildArtifact(o: {
   }
   const metadata = new Map([
     ['anneal.task', spec.task],
+    ['anneal.inputs', JSON.stringify(rawInputs(recipe))],
     ['anneal.target', spec.target],
     ['anneal.classes', JSON.stringify(spec.classes)],
     ['anneal.positive_class', JSON.stringify(spec.positiveClass)],

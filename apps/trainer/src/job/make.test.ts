@@ -170,6 +170,7 @@ describe('the artifact', () => {
     const metadata = readMetadata(made.artifact);
     expect([...metadata.keys()]).toEqual([
       'anneal.task',
+      'anneal.inputs',
       'anneal.target',
       'anneal.classes',
       'anneal.positive_class',
@@ -193,9 +194,8 @@ describe('the artifact', () => {
         { name: 'id', kind: 'IGNORE', used: false },
       ],
       inputs: [
-        { name: 'a', column: 'a', type: 'double' },
-        { name: 'b', column: 'b', type: 'double' },
-        { name: 'shade', column: 'shade', type: 'string' },
+        { name: 'numbers', columns: ['a', 'b'], type: 'double' },
+        { name: 'texts', columns: ['shade'], type: 'string' },
       ],
     });
   });

@@ -1,7 +1,8 @@
 /** Operations that turn table cells into numbers; they stand in front of a network and have no gradient. */
 import type { Value } from '../builder.ts';
+import { broadcast } from '../shapes.ts';
 import type { Attribute } from '../types.ts';
-import { expectType, int, only, refuseArgument, text } from './check.ts';
+import { expectType, int, only, refuse, refuseArgument, text } from './check.ts';
 
 /**
  * 1 at the index and 0 elsewhere along a new last axis; an index outside of 0..depth-1 gives only zeros (negative
@@ -14,6 +15,15 @@ export function OneHot(indices: Value, depth: number, type: 'FLOAT' | 'INT64' = 
   const inputs = [indices, graph.constant('INT64', [1], [depth]), graph.constant(type, [2], [0, 1])];
   const outputs = [{ type, shape: [...indices.shape, depth] }];
   return only(graph.emit({ type: 'OneHot', inputs, outputs, attributes: { axis: int(-1) } }));
+}
+
+/** The texts of b behind those of a. */
+export function StringConcat(a: Value, b: Value): Value {
+  expectType('StringConcat', 0, a, ['STRING']);
+  expectType('StringConcat', 1, b, ['STRING']);
+  const shape = broadcast(a.shape, b.shape);
+  if (!shape) refuse('StringConcat', 1, b, `of a shape that broadcasts with [${a.shape}]`);
+  return only(a.graph.emit({ type: 'StringConcat', inputs: [a, b], outputs: [{ type: 'STRING', shape }] }));
 }
 
 /** A dictionary: the value of every known key, `fallback` for all others. */
