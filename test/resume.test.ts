@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { denseModel } from '../apps/edge/test/models.ts';
 import { commit, createDataset, createExperiment, graphql, upload } from '../examples/client.ts';
 import { simulated } from '../examples/quickstart-data.ts';
 import { processesOf } from './testkit/processes.ts';
@@ -61,6 +62,35 @@ describe('runs that survive', () => {
     for (const { pid, command } of processesOf(stack.home))
       if (command.includes('apps/trainer/src')) process.kill(pid, 'SIGKILL');
   };
+
+  it('an import whose trainer is killed is done by the next one, and once', async () => {
+    const file = new Uint8Array(denseModel(2_000)); // 16 MB: enough to be caught at
+    const begin = async (modelName: string) => {
+      const uploadToken = await upload(stack.connection, 'dense.onnx', file);
+      const input = { modelName, uploadToken, waitSeconds: 0 };
+      const { importModelVersion } = await graphql<{ importModelVersion: { run: { id: string } } }>(
+        stack.connection,
+        'mutation ($input: ImportModelVersionInput!) { importModelVersion(input: $input) { run { id } } }',
+        { input },
+      );
+      return importModelVersion.run.id;
+    };
+    const torn = await begin('torn');
+    await until(torn, ({ status }) => status === 'RUNNING');
+    killTrainer();
+    const [taken, whole] = [await ended(torn), await ended(await begin('whole'))];
+    expect([taken, whole]).toMatchObject([
+      { status: 'SUCCEEDED', error: null, attempt: 2 },
+      { status: 'SUCCEEDED', error: null, attempt: 1 },
+    ]);
+    expect(taken.modelVersion?.artifact.digest).toMatch(/^[0-9a-f]{64}$/);
+    expect(taken.modelVersion).toEqual(whole.modelVersion);
+    const { model } = await graphql<{ model: { versions: { totalCount: number } } }>(
+      stack.connection,
+      '{ model(name: "torn") { versions(first: 1) { totalCount } } }',
+    );
+    expect(model.versions.totalCount).toBe(1);
+  });
 
   it('a run killed after a checkpoint and resumed has the bytes of one that was never touched', async () => {
     const spec = { hyperparameters: { batchSize: 16 }, budget: { maxEpochs: 60, patience: null }, seed: 4 };

@@ -171,11 +171,15 @@ export function echoModel(): Uint8Array {
   });
 }
 
-/** x [N] -> "more" 2x [N] and "0" [N]: -x; with `opType` NonZero in place of Neg [1, as many as are not 0]. */
-export function doubleModel(opType: 'Neg' | 'NonZero' = 'Neg'): Uint8Array {
+/** x [N] -> "more" 2x [N] and "0": -x [N], or the indices of what is not 0 [1,M]; and x itself, if so wished. */
+export function doubleModel(opType: 'Neg' | 'NonZero' = 'Neg', passing = false): Uint8Array {
   return model({
     input: [value('x', FLOAT, ['N'])],
-    output: [value('more', FLOAT, ['N']), opType === 'Neg' ? value('0', FLOAT, ['N']) : value('0', INT64, [1, 'M'])],
+    output: [
+      value('more', FLOAT, ['N']),
+      opType === 'Neg' ? value('0', FLOAT, ['N']) : value('0', INT64, [1, 'M']),
+      ...(passing ? [value('x', FLOAT, ['N'])] : []),
+    ],
     node: [node('Add', ['x', 'x'], ['more']), node(opType, ['x'], ['0'])],
   });
 }

@@ -66,7 +66,9 @@ async function check(deps: Deps, projectId: string, input: Input): Promise<Publi
 const unexpected = (why: string) => new UserError('PREDICTIONS_DIFFER', `Predictions: ${why}.`, ['predictionsToken']);
 
 /** Classes may stand in the model's order; which they are, the data say. */
-function checkManifest({ preprocessing, labels, data }: ImportSpec, manifest: Manifest): void {
+function checkManifest({ preprocessing, labels, data, ...spec }: ImportSpec, manifest: Manifest): void {
+  const positiveClass = spec.positiveClass ?? data?.positiveClass;
+  const threshold = manifest.task === 'BINARY' ? (spec.threshold ?? 0.5) : null;
   const used = manifest.columns.filter((column) => column.used).map(({ name }) => name);
   const classes = labels ?? data?.classes?.toSorted();
   const came = labels ? manifest.classes : manifest.classes?.toSorted();
@@ -74,7 +76,7 @@ function checkManifest({ preprocessing, labels, data }: ImportSpec, manifest: Ma
     ...(preprocessing ? [['columns', preprocessing.columns.toSorted(), used.toSorted()] as const] : []),
     ...(classes ? [['classes', classes, came] as const] : []),
     ...(data ? [['task', data.task, manifest.task] as const, ['target', data.target, manifest.target] as const] : []),
-    ...(data?.positiveClass ? [['positiveClass', data.positiveClass, manifest.positiveClass] as const] : []),
-    ['threshold', manifest.task === 'BINARY', manifest.threshold !== null],
+    ...(positiveClass ? [['positiveClass', positiveClass, manifest.positiveClass] as const] : []),
+    ['threshold', threshold, manifest.threshold],
   ]);
 }

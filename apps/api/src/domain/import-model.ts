@@ -36,6 +36,8 @@ export const ImportModelVersionInput = z.object({
   uploadToken: globalId('Upload'),
   signature: z.object({ inputs: Tensors, outputs: Tensors }).nullish(),
   labels: z.array(Name).min(2, 'expected at least two classes').max(100_000).nullish(),
+  positiveClass: Name.nullish(),
+  threshold: z.number().min(0).max(1).nullish(),
   preprocessing: z
     .object({
       columns: z.array(Name).min(1).max(10_000),
@@ -119,6 +121,7 @@ async function completeSpec(deps: Deps, projectId: string, input: Omit<Input, 'w
     );
   if (new Set(labels).size < (labels?.length ?? 0))
     throw new UserError('INVALID_INPUT', 'Two labels are equal: each class needs a name of its own.', ['labels']);
+  checkDecision(input);
   const preprocessing: ImportSpec['preprocessing'] = given
     ? {
         columns: given.columns,
@@ -137,9 +140,32 @@ async function completeSpec(deps: Deps, projectId: string, input: Omit<Input, 'w
     source: { digest, byteLength, filename },
     signature: signature ? { inputs: signature.inputs ?? null, outputs: signature.outputs ?? null } : null,
     labels: labels ?? null,
+    positiveClass: input.positiveClass ?? null,
+    threshold: input.threshold ?? null,
     preprocessing,
     data: evaluateOn ? await dataOf(deps, projectId, evaluateOn, { labels, preprocessing }) : null,
   };
+}
+
+/** What the caller alone can have got wrong; whether the model has those classes, the worker finds out. */
+function checkDecision({
+  labels,
+  positiveClass,
+  threshold,
+  preprocessing,
+  evaluateOn,
+}: Omit<Input, 'waitSeconds'>): void {
+  const field = positiveClass ? 'positiveClass' : 'threshold';
+  if (!preprocessing && !evaluateOn && (positiveClass || typeof threshold === 'number'))
+    throw new UserError(
+      'INVALID_INPUT',
+      'A version that takes and gives tensors answers no label: give preprocessing or evaluateOn with it.',
+      [field],
+    );
+  if (positiveClass && labels && !labels.includes(positiveClass))
+    throw new UserError('INVALID_INPUT', `"${positiveClass}" is none of the labels ${labels.join(', ')}.`, [
+      'positiveClass',
+    ]);
 }
 
 function checkPreprocessing({ columns, mean, scale }: ImportPreprocessing): void {

@@ -115,18 +115,21 @@ describe('importModelVersion', () => {
 
   it('evaluates on the held-out rows of a dataset version, with the classes in the order of the model', async () => {
     const preprocessing = { columns: ['width'], mean: [20], scale: [10], activation: 'SOFTMAX' };
-    const answer = importing({ labels: ['small', 'large'], preprocessing, evaluateOn: data });
+    const decision = { positiveClass: 'large', threshold: 0.4 };
+    const answer = importing({ labels: ['small', 'large'], ...decision, preprocessing, evaluateOn: data });
     const run = await taken();
     expect(run.columns.map(({ name }: { name: string }) => name)).toEqual(['width', 'color']);
     expect(run.spec).toMatchObject({
-      labels: ['small', 'large'],
+      ...{ labels: ['small', 'large'], ...decision },
       preprocessing: { ...preprocessing, input: null, output: null },
       data: { task: 'BINARY', target: 'kind', classes: ['large', 'small'], positiveClass: 'small' },
     });
     const predictionsToken = await predictions(run);
     const codes = async (manifest: Manifest | TensorManifest, more: object) =>
       (await completed(run, manifest, more)).userErrors.map(({ code }: { code: string }) => code);
-    const manifest = await rows();
+    const manifest = { ...(await rows()), ...decision };
+    for (const differs of [{ threshold: 0.5 }, { positiveClass: 'small' }])
+      expect(await codes({ ...manifest, ...differs }, { predictionsToken })).toEqual(['MANIFEST_DIFFERS']);
     expect(await codes(manifest, {})).toEqual(['PREDICTIONS_DIFFER']);
     expect(await codes(await tensors(), { predictionsToken })).toEqual(['MANIFEST_DIFFERS']);
     const other = { ...manifest, classes: ['large', 'small'] };
@@ -136,7 +139,7 @@ describe('importModelVersion', () => {
     ]);
     expect(await codes(manifest, { predictionsToken })).toEqual([]);
     const { modelVersion } = await answer;
-    expect(modelVersion).toMatchObject({ task: 'BINARY', classes: ['small', 'large'], threshold: 0.5 });
+    expect(modelVersion).toMatchObject({ task: 'BINARY', classes: ['small', 'large'], threshold: 0.4 });
     const held = await api.deps.prisma.evaluation.findFirstOrThrow({ orderBy: { id: 'desc' } });
     expect(held.n).toBe(6); // of 40 rows, stratified: three of each class, all answered "small"
     expect(modelVersion.evaluation.accuracy.value).toBe(0.5);
@@ -163,6 +166,13 @@ describe('importModelVersion', () => {
     const { upload: never } = await mutate(api, 'stageUpload', 'upload { token }', staged);
     expect(await errorOf({ uploadToken: never.token })).toMatchObject({ code: 'UPLOAD_INCOMPLETE' });
     expect(await errorOf({ labels: ['a', 'a'] })).toMatchObject({ code: 'INVALID_INPUT', field: ['labels'] });
+    expect(await errorOf({ threshold: 0.2 })).toMatchObject({ code: 'INVALID_INPUT', field: ['threshold'] });
+    expect(await errorOf({ positiveClass: 'small' })).toMatchObject({ field: ['positiveClass'] });
+    const positive = { labels: ['small', 'large'], positiveClass: 'huge', evaluateOn: data };
+    expect(await errorOf(positive)).toMatchObject({
+      ...{ code: 'INVALID_INPUT', field: ['positiveClass'] },
+      message: '"huge" is none of the labels small, large.',
+    });
     expect(await errorOf({ labels: ['small', 'huge'], evaluateOn: data })).toMatchObject({
       ...{ code: 'LABELS_DIFFER', field: ['labels'] },
       message: expect.stringContaining('"large", "small"'),

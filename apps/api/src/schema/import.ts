@@ -60,6 +60,12 @@ payloadMutation('importModelVersion', {
     uploadToken: t.string({ required: true, description: 'The uploaded ONNX file (stageUpload).' }),
     signature: t.field({ type: SignatureInput, description: 'What it is expected to take and give.' }),
     labels: t.stringList({ description: "Names of the classes, in the order of the output's numbers." }),
+    positiveClass: t.string({
+      description: "Of two classes the one that the threshold speaks of; the dataset's, or the last, when omitted.",
+    }),
+    threshold: t.float({
+      description: 'The least probability of the positive class that makes it the label, 0 to 1; 0.5 when omitted.',
+    }),
     preprocessing: t.field({
       type: PreprocessingInput,
       description: 'With it the version takes rows by column name, like trained ones; without it tensors by name.',

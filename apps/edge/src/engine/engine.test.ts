@@ -57,6 +57,7 @@ describe('a session', () => {
   test.each([
     ['of the inputs’ dimensions', doubleModel()],
     ['of others', doubleModel('NonZero')],
+    ['that are inputs', doubleModel('Neg', true)],
   ])('outputs %s: alike however often dimensions come again, and what was given stays', async (_, bytes) => {
     const session = runtime.createSession(bytes);
     const reference = await native.InferenceSession.create(bytes);

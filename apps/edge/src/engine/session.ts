@@ -38,6 +38,9 @@ interface Temporary {
   tensors: Pointer[];
 }
 
+/** A word that no model answers (as a float it is a NaN); one that does is run again. */
+const UNWRITTEN = 0x7fa7_a7a7;
+
 const NO_INPUT: ValueInfo = { name: '', type: '', shape: [] };
 /** No tensor's dimensions. */
 const NEVER: readonly number[] = [-1];
@@ -72,8 +75,8 @@ export class OrtSession {
   readonly #dims: (readonly number[])[] = [];
   /** For the outputs of runs with inputs of these dimensions, once they have come twice. */
   #answers: Place[] | undefined;
-  /** The same dimensions gave outputs of other ones: such a model's have no place. */
-  #varies = false;
+  /** A run did not write to the places of its outputs: such a model's have none. */
+  #placeless = false;
   /** Handles of the run's inputs, and the tensors among them whose numbers are yet to be copied to their places. */
   readonly #handles: Int32Array;
   readonly #pending: (NumericTensor | undefined)[] = [];
@@ -124,14 +127,16 @@ export class OrtSession {
     const outputsAt = inputsAt + POINTER * inputCount;
     runtime.words.set(this.#handles, inputsAt / POINTER);
     for (let i = 0; i < count; i++) runtime.words[outputsAt / POINTER + i] = answers?.[i]?.handle ?? 0;
+    for (const { data } of answers ?? []) runtime.words[data / POINTER] = UNWRITTEN;
     const names = this.#lists + POINTER * inputCount;
     const m = runtime.module;
     const status = m._OrtRun(this.#handle, this.#lists, inputsAt, inputCount, names, count, outputsAt, 0);
-    if (status && answers) {
-      // The outputs' dimensions depend on more than the inputs', or something else is wrong, which comes again.
+    if (answers && (status || answers.some(({ data }) => runtime.words[data / POINTER] === UNWRITTEN))) {
+      // The outputs' dimensions depend on more than the inputs', or an output is an input and was not written (or
+      // something else is wrong, which comes again).
       this.#dropAnswers();
       const read = this.#compute(temporary, false);
-      this.#varies = true;
+      this.#placeless = true;
       return read;
     }
     if (answers) return named(outputs, (_, i) => this.#copy(answers[i] as Place));
@@ -140,7 +145,7 @@ export class OrtSession {
     for (const tensor of made) if (tensor) temporary.tensors.push(tensor);
     if (status) runtime.fail('cannot run the model');
     const read = named(outputs, (info, i) => this.#read(made[i] ?? 0, info));
-    if (again && !this.#varies) this.#answers = this.#placeAnswers(read);
+    if (again && !this.#placeless) this.#answers = this.#placeAnswers(read);
     return read;
   }
 

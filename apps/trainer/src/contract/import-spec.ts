@@ -39,6 +39,10 @@ export const ImportSpec = z.strictObject({
     .nullable(),
   /** Names of the classes, in the order of the output's numbers. */
   labels: z.array(z.string().min(1)).min(2).nullable(),
+  /** Of two classes the one that the threshold speaks of; null = the data's, or the last one. */
+  positiveClass: z.string().min(1).nullable().default(null),
+  /** The least probability of the positive class that makes it the label; null = 0.5. */
+  threshold: z.number().min(0).max(1).nullable().default(null),
   /** With it the version takes rows by column name, without it tensors by name. */
   preprocessing: ImportPreprocessing.nullable(),
   /** The data whose columns are meant, and whose TEST rows it is evaluated on. */

@@ -23,6 +23,8 @@ export interface Plan {
   /** In the order of the output's numbers; null for REGRESSION. */
   classes: string[] | null;
   positiveClass: string | null;
+  /** Null unless there are two classes. */
+  threshold: number | null;
   target: string;
   /** What was decided without being asked for. */
   changes: string[];
@@ -52,14 +54,14 @@ export function planColumns(
         'depend on each other or on that size: export it with a dynamic batch axis',
     );
   const task = labels === null ? 'REGRESSION' : labels.length === 2 ? 'BINARY' : 'MULTICLASS';
-  const positiveClass = task === 'BINARY' ? (spec.data?.positiveClass ?? labels?.[1] ?? null) : null;
+  const decision = chooseDecision(spec, labels);
   const names = new Set(columns.map(({ name }) => name));
   const free = (name: string): string => (names.has(name) ? free(`${name}_`) : name);
   const target = spec.data?.target ?? free('target');
   const [mean, scale] = [given?.mean ?? null, given?.scale ?? null];
   expectFactors('mean', mean, columns);
   expectFactors('scale', scale, columns);
-  return { input, output, columns, mean, scale, activation, task, classes: labels, positiveClass, target, changes };
+  return { input, output, columns, mean, scale, activation, task, classes: labels, ...decision, target, changes };
 }
 
 const differ = (problem: string) => new JobFailure('COLUMNS_DIFFER', problem);
@@ -159,6 +161,20 @@ function chooseLabels(spec: ImportSpec, own: readonly string[] | null, changes: 
     );
   changes.push(`the model's classes ${own.join(', ')} are taken for ${classes.join(', ')}`);
   return classes;
+}
+
+/** Of two classes: which is positive, and from which probability on. */
+function chooseDecision(spec: ImportSpec, labels: readonly string[] | null): Pick<Plan, 'positiveClass' | 'threshold'> {
+  const { positiveClass, threshold } = spec;
+  if (labels?.length !== 2) {
+    if (positiveClass === null && threshold === null) return { positiveClass: null, threshold: null };
+    const got = labels ? `there are ${labels.length}` : 'the model predicts numbers';
+    throw new JobFailure('LABELS_DIFFER', `positiveClass and threshold are for two classes; ${got}. Leave them out`);
+  }
+  if (positiveClass !== null && !labels.includes(positiveClass))
+    throw new JobFailure('LABELS_DIFFER', `positiveClass is "${positiveClass}"; the classes are ${labels.join(', ')}`);
+  const positive = positiveClass ?? spec.data?.positiveClass ?? labels[1] ?? null;
+  return { positiveClass: positive, threshold: threshold ?? 0.5 };
 }
 
 /** The named one, else the one of real numbers that has as many as there are classes. */

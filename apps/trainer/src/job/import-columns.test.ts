@@ -22,6 +22,7 @@ function run(bytes: Uint8Array, more: Partial<ImportSpec> = {}, data: Table | nu
   const source = { digest: sha256(bytes), byteLength: bytes.byteLength, filename: 'model.onnx' };
   const spec: ImportSpec = {
     ...{ formatVersion: 1, kind: 'IMPORT', source, signature: null, labels: null, preprocessing: null, data: null },
+    ...{ positiveClass: null, threshold: null },
     ...more,
   };
   return importModel({ bytes, spec, table: data, runtime: nodeRuntime, beat: () => {} });
@@ -35,6 +36,8 @@ function rowManifest({ manifest }: Imported): Manifest {
   if ('kind' in manifest) throw new Error('expected a model of columns');
   return manifest;
 }
+
+const refusal = (code: string, message: RegExp) => ({ code, message: expect.stringMatching(message) });
 
 const WEIGHTS = [0.5, -0.25, 2];
 
@@ -96,6 +99,27 @@ describe('models behind columns', () => {
     expect(made.predictions.labels).toEqual(expected.slice(1).map((p) => (p >= 0.5 ? 1 : 0)));
   });
 
+  test('the positive class and its threshold as they were given', async () => {
+    const data = table(columns, ['no', 'yes', 'no', 'yes'], parts);
+    const given = { positiveClass: 'no', threshold: 0.9, data: dataOf(data, 'BINARY') };
+    const made = await run(encodeModel(logit()), given, data);
+    expect(rowManifest(made)).toMatchObject({ classes: ['no', 'yes'], positiveClass: 'no', threshold: 0.9 });
+    if (made.predictions?.kind !== 'CLASSES') throw new Error('expected classes');
+    const p = ROWS.slice(1).map((row) => 1 - sigmoid(dot(row)));
+    expect(made.predictions.labels).toEqual(p.map((no) => (no >= 0.9 ? 0 : 1)));
+    expect(new Set(made.predictions.labels).size).toBe(2);
+    const of = (more: Partial<ImportSpec>) =>
+      run(encodeModel(logit()), { data: dataOf(data, 'BINARY'), ...more }, data);
+    await expect(of({ positiveClass: 'maybe' })).rejects.toMatchObject(
+      refusal('LABELS_DIFFER', /positiveClass is "maybe"; the classes are no, yes/),
+    );
+    const numbers = table(columns, [1, 2, 3, 4], parts);
+    const regression = { threshold: 0.5, data: dataOf(numbers, 'REGRESSION') };
+    await expect(run(encodeModel(logit()), regression, numbers)).rejects.toMatchObject(
+      refusal('LABELS_DIFFER', /are for two classes; the model predicts numbers/),
+    );
+  });
+
   test('numbers, columns in the order of the data without being told', async () => {
     const data = table(columns, [1, 2, 3, 4], parts);
     const made = await run(encodeModel(logit()), { data: dataOf(data, 'REGRESSION') }, data);
@@ -122,7 +146,6 @@ describe('models behind columns', () => {
 });
 
 describe('refusals', () => {
-  const refusal = (code: string, message: RegExp) => ({ code, message: expect.stringMatching(message) });
   const bytes = encodeModel(logit());
 
   test('columns, labels and signature that do not fit', async () => {

@@ -43,7 +43,10 @@ function made({ opset = 13, x, y, nodes, initializers = [] }: Made): Uint8Array<
 
 function run(bytes: Uint8Array) {
   const source = { digest: sha256(bytes), byteLength: bytes.byteLength, filename: 'made.onnx' };
-  const none = { signature: null, labels: null, preprocessing: null, data: null };
+  const none = {
+    ...{ signature: null, labels: null, positiveClass: null, threshold: null },
+    ...{ preprocessing: null, data: null },
+  };
   const spec = { formatVersion: 1 as const, kind: 'IMPORT' as const, source, ...none };
   return importModel({ bytes, spec, table: null, runtime: nodeRuntime, beat: () => {} });
 }

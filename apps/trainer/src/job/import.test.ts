@@ -16,7 +16,10 @@ import { importModel } from './import.ts';
 /** An import without anything said of the model. */
 function specOf(bytes: Uint8Array, more: Partial<ImportSpec> = {}): ImportSpec {
   const source = { digest: sha256(bytes), byteLength: bytes.byteLength, filename: 'model.onnx' };
-  const none = { signature: null, labels: null, preprocessing: null, data: null };
+  const none = {
+    ...{ signature: null, labels: null, positiveClass: null, threshold: null },
+    ...{ preprocessing: null, data: null },
+  };
   return { formatVersion: 1, kind: 'IMPORT', source, ...none, ...more };
 }
 

@@ -188,7 +188,7 @@ function tensorManifest(
 }
 
 function rowManifest(plan: Plan, inputs: Manifest['inputs'], artifact: Uint8Array): Manifest {
-  const { task, columns, target, classes, positiveClass } = plan;
+  const { task, columns, target, classes, positiveClass, threshold } = plan;
   return Manifest.parse({
     formatVersion: 1,
     task,
@@ -198,7 +198,7 @@ function rowManifest(plan: Plan, inputs: Manifest['inputs'], artifact: Uint8Arra
     missingValues: [],
     classes,
     positiveClass,
-    threshold: task === 'BINARY' ? 0.5 : null,
+    threshold,
     inputs,
     output: classes ? 'probabilities' : 'value',
   });

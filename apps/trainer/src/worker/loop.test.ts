@@ -119,7 +119,10 @@ describe('the loop', () => {
     await played.until(() => training.progress > 0);
     const imports = [played.blobOf(relu()), played.blobOf(Buffer.from('no ONNX'))].map((digest, i) => {
       const source = { digest, byteLength: played.blobs.get(digest)?.byteLength ?? 0, filename: 'theirs.onnx' };
-      const none = { signature: null, labels: null, preprocessing: null, data: null };
+      const none = {
+        ...{ signature: null, labels: null, positiveClass: null, threshold: null },
+        ...{ preprocessing: null, data: null },
+      };
       const spec: ImportSpec = { formatVersion: 1, kind: 'IMPORT', source, ...none };
       return played.queueRaw(`import ${i}`, spec, digest, 'IMPORT');
     });
