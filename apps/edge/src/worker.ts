@@ -20,12 +20,8 @@ import { createServe } from './serve.ts';
 import { createShadows } from './shadow.ts';
 import { createSketches } from './sketch.ts';
 
-/**
- * One object is one thread: isolates begin with any of them, and change once a second. Within a second an object gets
- * many batches of an isolate, which it sends together; spread by chance for each, they would make a request each.
- */
+/** One object is one thread; events are spread by chance. */
 const OUTBOX_SHARDS = 4;
-const SHARD_MS = 1_000;
 const SEND_TIMEOUT_MS = 10_000;
 
 function compose(env: Env): Handler {
@@ -38,10 +34,8 @@ function compose(env: Env): Handler {
     fetchModel: (digest) => fetchArtifact(bucket, digest),
   });
   const routes = createRouteSource({ bucket, now, log });
-  const first = Math.floor(Math.random() * OUTBOX_SHARDS);
-  const shard = () => (first + Math.floor(now() / SHARD_MS)) % OUTBOX_SHARDS;
   const recorder = createRecorder({
-    append: (bodies) => env.OUTBOX.getByName(`events-${shard()}`).append(bodies),
+    append: (bodies) => env.OUTBOX.getByName(`events-${Math.floor(Math.random() * OUTBOX_SHARDS)}`).append(bodies),
     wait,
     now,
     log,
