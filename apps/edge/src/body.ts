@@ -14,23 +14,28 @@ function limitOf(maxBytes: number | null | undefined): number {
   return Math.min(maxBytes ?? MAX_BODY_BYTES, MAX_BODY_BYTES);
 }
 
-function tooLarge(maxBytes: number | null | undefined): HttpError {
-  return refuse(413, 'BODY_TOO_LARGE', `expected a body of at most ${limitOf(maxBytes)} bytes`);
+const tooLarge = (limit: number) => refuse(413, 'BODY_TOO_LARGE', `expected a body of at most ${limit} bytes`);
+
+/** What the request says of its body's length; null where it comes in chunks. @throws HttpError 413 */
+function declaredLength({ headers }: Request, limit: number): number | null {
+  const declared = headers.get('content-length');
+  if (declared === null) return null;
+  const length = Number(declared);
+  if (length > limit) throw tooLarge(limit);
+  return length;
 }
 
 /** The whole body. @throws HttpError 413 when it is longer than `maxBytes`, or than any may be. */
 export async function readBody(request: Request, maxBytes?: number | null): Promise<Uint8Array<ArrayBuffer>> {
   const limit = limitOf(maxBytes);
-  const declared = request.headers.get('content-length');
-  if (declared !== null && Number(declared) > limit) throw tooLarge(maxBytes);
-  if (declared !== null) return new Uint8Array(await request.arrayBuffer());
+  if (declaredLength(request, limit) !== null) return new Uint8Array(await request.arrayBuffer());
   let length = 0;
   const chunks: Uint8Array[] = [];
   for await (const chunk of chunksOf(request, MAX_DISCARDED_BYTES)) {
     length += chunk.byteLength;
     if (length <= limit) chunks.push(chunk);
   }
-  if (length > limit) throw tooLarge(maxBytes);
+  if (length > limit) throw tooLarge(limit);
   const body = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {
@@ -60,16 +65,14 @@ async function* chunksOf(request: Request, limit: number): AsyncGenerator<Uint8A
 
 /** The body as JSON. @throws HttpError 415, 413 or 400 INVALID_JSON. */
 export async function readJson(request: Request, maxBytes?: number | null): Promise<unknown> {
-  const { headers } = request;
-  const type = headers.get('content-type') ?? '';
+  const type = request.headers.get('content-type') ?? '';
   if (type !== 'application/json' && !/^application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i.test(type))
     throw refuse(415, 'UNSUPPORTED_MEDIA_TYPE', `expected content-type application/json, got ${type || 'none'}`);
-  const declared = headers.get('content-length');
+  const declared = declaredLength(request, limitOf(maxBytes));
   if (declared === null) return parseJson(await readBody(request, maxBytes));
-  if (Number(declared) > limitOf(maxBytes)) throw tooLarge(maxBytes);
   // As text in one go: an array of bytes and a decoder cost as much again.
   const text = await request.text();
-  if (text.includes('\ufffd') && !isWhole(text, Number(declared))) throw invalidJson('it is not UTF-8');
+  if (text.includes('\ufffd') && !isWhole(text, declared)) throw invalidJson('it is not UTF-8');
   return parseText(text);
 }
 

@@ -1,6 +1,6 @@
 /** The end of an import: the model that came, as the edge serves it, with what was found and changed. */
 import type { Manifest } from '@anneal/edge/contract';
-import { ImportSpec } from '@anneal/trainer/contract';
+import { IMPORT_THRESHOLD, ImportSpec } from '@anneal/trainer/contract';
 import type { z } from 'zod';
 import type { Caller } from '../context.ts';
 import { ImportReport } from '../contract.ts';
@@ -68,7 +68,7 @@ const unexpected = (why: string) => new UserError('PREDICTIONS_DIFFER', `Predict
 /** Classes may stand in the model's order; which they are, the data say. */
 function checkManifest({ preprocessing, labels, data, ...spec }: ImportSpec, manifest: Manifest): void {
   const positiveClass = spec.positiveClass ?? data?.positiveClass;
-  const threshold = manifest.task === 'BINARY' ? (spec.threshold ?? 0.5) : null;
+  const threshold = manifest.task === 'BINARY' ? (spec.threshold ?? IMPORT_THRESHOLD) : null;
   const used = manifest.columns.filter((column) => column.used).map(({ name }) => name);
   const classes = labels ?? data?.classes?.toSorted();
   const came = labels ? manifest.classes : manifest.classes?.toSorted();

@@ -139,7 +139,11 @@ export class OrtSession {
       this.#placeless = true;
       return read;
     }
-    if (answers) return named(outputs, (_, i) => this.#copy(answers[i] as Place));
+    if (answers)
+      return named(outputs, (_, i) => {
+        const { type, data, dims } = answers[i] as Place;
+        return this.#copy(TYPE_CODE[type], data, dims) as Tensor;
+      });
     const made: Pointer[] = [];
     for (let i = 0; i < count; i++) made.push(runtime.words[outputsAt / POINTER + i] ?? 0);
     for (const tensor of made) if (tensor) temporary.tensors.push(tensor);
@@ -255,7 +259,7 @@ export class OrtSession {
   }
 
   #newPlace(what: string, { type, dims, data: { byteLength } }: NumericTensor): Place {
-    const data = this.runtime.malloc(byteLength);
+    const data = this.runtime.malloc(Math.max(byteLength, POINTER)); // room for the word UNWRITTEN
     const place = { type, dims: [...dims], data };
     try {
       return { ...place, handle: this.#createTensor(what, place, byteLength) };
@@ -313,15 +317,14 @@ export class OrtSession {
     for (let d = 0; d < rank; d++) dims.push(word(dimsAt + POINTER * d));
     m._OrtFree(dimsAt);
     if (code === STRING) return { type: 'string', dims, data: this.#readStrings(data, elementCount(dims)) };
-    if (code === FLOAT) return { type: 'float32', dims, data: this.#readFloats(data, elementCount(dims)) };
-    const copy = copyTensor(this.runtime.bytes, code, data, dims);
+    const copy = this.#copy(code, data, dims);
     if (!copy) throw new OrtError(`output "${info.name}" is ${typeName(code)}, not carried`, ORT_CODE.INVALID_ARGUMENT);
     return copy;
   }
 
-  #copy({ type, dims, data }: Place): Tensor {
-    if (type === 'float32') return { type, dims, data: this.#readFloats(data, elementCount(dims)) };
-    return copyTensor(this.runtime.bytes, TYPE_CODE[type], data, dims) as Tensor;
+  #copy(code: number, data: Pointer, dims: readonly number[]): Tensor | undefined {
+    if (code !== FLOAT) return copyTensor(this.runtime.bytes, code, data, dims);
+    return { type: 'float32', dims, data: this.#readFloats(data, elementCount(dims)) };
   }
 
   /** Most answers are a few numbers: one array and no view. */

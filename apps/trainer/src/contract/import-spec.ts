@@ -30,6 +30,9 @@ export const ImportPreprocessing = z.strictObject({
 });
 export type ImportPreprocessing = z.infer<typeof ImportPreprocessing>;
 
+/** Of two classes, unless the import says otherwise. */
+export const IMPORT_THRESHOLD = 0.5;
+
 export const ImportSpec = z.strictObject({
   formatVersion: z.literal(1),
   kind: z.literal('IMPORT'),
@@ -41,7 +44,7 @@ export const ImportSpec = z.strictObject({
   labels: z.array(z.string().min(1)).min(2).nullable(),
   /** Of two classes the one that the threshold speaks of; null = the data's, or the last one. */
   positiveClass: z.string().min(1).nullable().default(null),
-  /** The least probability of the positive class that makes it the label; null = 0.5. */
+  /** The least probability of the positive class that makes it the label; null = IMPORT_THRESHOLD. */
   threshold: z.number().min(0).max(1).nullable().default(null),
   /** With it the version takes rows by column name, without it tensors by name. */
   preprocessing: ImportPreprocessing.nullable(),

@@ -3,7 +3,7 @@
  * what does not fit. Pure; wrap.ts makes the graph of it.
  */
 import type { ManifestColumn } from '@anneal/edge/contract';
-import type { ImportPreprocessing, ImportSpec, Task } from '../contract.ts';
+import { IMPORT_THRESHOLD, type ImportPreprocessing, type ImportSpec, type Task } from '../contract.ts';
 import { JobFailure } from '../failure.ts';
 import type { Model } from '../ir/types.ts';
 import { allNodes } from './nodes.ts';
@@ -174,7 +174,7 @@ function chooseDecision(spec: ImportSpec, labels: readonly string[] | null): Pic
   if (positiveClass !== null && !labels.includes(positiveClass))
     throw new JobFailure('LABELS_DIFFER', `positiveClass is "${positiveClass}"; the classes are ${labels.join(', ')}`);
   const positive = positiveClass ?? spec.data?.positiveClass ?? labels[1] ?? null;
-  return { positiveClass: positive, threshold: threshold ?? 0.5 };
+  return { positiveClass: positive, threshold: threshold ?? IMPORT_THRESHOLD };
 }
 
 /** The named one, else the one of real numbers that has as many as there are classes. */
