@@ -23,6 +23,7 @@ const WAIT_SECONDS = 60;
 const MAX_BYTES = 256 << 20;
 
 const Name = z.string().min(1).max(200);
+const PROBABILITY = 'expected a probability, 0 to 1';
 const Tensors = z
   .array(z.object({ name: Name, datatype: Datatype, shape: z.array(z.int().min(-1)).max(16) }))
   .min(1)
@@ -37,7 +38,7 @@ export const ImportModelVersionInput = z.object({
   signature: z.object({ inputs: Tensors, outputs: Tensors }).nullish(),
   labels: z.array(Name).min(2, 'expected at least two classes').max(100_000).nullish(),
   positiveClass: Name.nullish(),
-  threshold: z.number().min(0).max(1).nullish(),
+  threshold: z.number().min(0, PROBABILITY).max(1, PROBABILITY).nullish(),
   preprocessing: z
     .object({
       columns: z.array(Name).min(1).max(10_000),

@@ -166,6 +166,7 @@ describe('importModelVersion', () => {
     const { upload: never } = await mutate(api, 'stageUpload', 'upload { token }', staged);
     expect(await errorOf({ uploadToken: never.token })).toMatchObject({ code: 'UPLOAD_INCOMPLETE' });
     expect(await errorOf({ labels: ['a', 'a'] })).toMatchObject({ code: 'INVALID_INPUT', field: ['labels'] });
+    expect(await errorOf({ threshold: 1.5 })).toMatchObject({ message: 'expected a probability, 0 to 1' });
     expect(await errorOf({ threshold: 0.2 })).toMatchObject({ code: 'INVALID_INPUT', field: ['threshold'] });
     expect(await errorOf({ positiveClass: 'small' })).toMatchObject({ field: ['positiveClass'] });
     const positive = { labels: ['small', 'large'], positiveClass: 'huge', evaluateOn: data };
